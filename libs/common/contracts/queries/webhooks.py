@@ -1,0 +1,32 @@
+"""What webhooks can be asked."""
+
+import msgspec
+
+
+class GetEndpoint(msgspec.Struct, frozen=True):
+    """One endpoint; never its secret."""
+
+    endpoint_id: str
+
+
+class ListEndpoints(msgspec.Struct, frozen=True):
+    """A page of endpoints, newest first."""
+
+    limit: int = 20
+    cursor: str | None = None
+
+
+class ListDeliveries(msgspec.Struct, frozen=True):
+    """A page of an endpoint's deliveries, newest first."""
+
+    endpoint_id: str
+    limit: int = 20
+    cursor: str | None = None
+    state: str | None = None
+
+
+class ListEvents(msgspec.Struct, frozen=True):
+    """A page of the event log, oldest first, after a position."""
+
+    limit: int = 20
+    after: int = 0

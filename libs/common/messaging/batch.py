@@ -1,0 +1,204 @@
+"""One write transaction: claim the messages, load the rows, decide each message, write everything, commit."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from libs.common.contracts.envelope import Envelope, Event, encode, raw, reply_body
+from libs.common.contracts.topology import Topology, family
+from libs.common.kernel.clock import wire_time
+from libs.common.kernel.errors import Refusal
+from libs.common.kernel.ids import derive_id, new_id
+from libs.common.messaging import faults
+from libs.common.messaging.use_cases import Announce, Context, Decision, Send, UseCase
+from libs.common.observability.metrics import HANDLED
+from libs.common.persistence import inbox, outbox
+from libs.common.persistence.inbox import ANSWERED, PENDING, Claim, Outcome
+from libs.common.persistence.outbox import Outgoing
+from libs.common.persistence.rows import Connection
+from libs.common.persistence.state import AnyTable, State
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """An envelope whose body was read and whose use case is known."""
+
+    envelope: Envelope
+    message: Any
+    use_case: UseCase[Any]
+
+    @property
+    def key(self) -> inbox.MessageKey:
+        """The message's key in the inbox."""
+        return self.envelope.tenant, self.envelope.id
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A message with what was decided on it, in arrival order: what a `seal` sees."""
+
+    work: Work
+    decision: Decision
+
+
+Seal = Callable[[Connection, str, Sequence[Decided]], Awaitable[None]]
+"""Called last before COMMIT with the batch id; the ledger chains its batches here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What a service's write path works on: its tables in lock order, and what seals a batch."""
+
+    tables: tuple[AnyTable, ...]
+    seal: Seal | None = None
+
+
+@dataclass(slots=True)
+class Effects:
+    """What a committed batch still has to tell the world: replies as (queue, reply envelope), and the outbox."""
+
+    replies: list[tuple[str, bytes]] = field(default_factory=list)
+    outgoing: list[Outgoing] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Batch:
+    """One run of a write transaction over some works; thrown away and made anew when it has to run again."""
+
+    schema: Schema
+    topology: Topology
+    own_queue: str
+    now: datetime
+    works: Sequence[Work]
+    batch_id: str = field(default_factory=lambda: new_id("bat"))
+
+    async def run(self, connection: Connection) -> Effects:
+        """Do everything between BEGIN and COMMIT; the caller owns the transaction."""
+        effects = Effects()
+        faults.reach("write.before_claim")
+        fresh, again = await self._claim(connection)
+        decided = await self._decide(connection, fresh) if fresh else []
+        await self._finish(connection, decided, effects)
+        if again:
+            await self._answer_again(connection, again, effects)
+        faults.reach("write.before_commit")
+        return effects
+
+    async def _claim(self, connection: Connection) -> tuple[list[Work], list[Work]]:
+        first: dict[inbox.MessageKey, Work] = {}
+        again: list[Work] = []
+        for work in self.works:
+            if work.key in first:
+                again.append(work)
+            else:
+                first[work.key] = work
+        fresh = await inbox.claim(connection, [_claim(work) for work in first.values()], self.now)
+        faults.reach("write.after_claim")
+        again.extend(work for key, work in first.items() if key not in fresh)
+        return [work for key, work in first.items() if key in fresh], again
+
+    async def _decide(self, connection: Connection, fresh: Sequence[Work]) -> list[Decided]:
+        contexts = [self._context(work.envelope) for work in fresh]
+        needs = [work.use_case.needs(work.message, context) for work, context in zip(fresh, contexts, strict=True)]
+        state = State()
+        await state.load(connection, needs, self.schema.tables)
+        decided: list[Decided] = []
+        for work, context in zip(fresh, contexts, strict=True):
+            decision = work.use_case.decide(state, work.message, context)
+            for table, row in decision.rows:
+                state.put(table, row)
+            decided.append(Decided(work, decision))
+        await state.write(connection, self.schema.tables)
+        return decided
+
+    def _context(self, envelope: Envelope) -> Context:
+        return Context(envelope.tenant, envelope.id, envelope.reference, self.now, self.batch_id, new_id)
+
+    async def _finish(self, connection: Connection, decided: Sequence[Decided], effects: Effects) -> None:
+        outcomes: dict[inbox.MessageKey, Outcome] = {}
+        for item in decided:
+            envelope, decision = item.work.envelope, item.decision
+            for outcome in _outcomes(envelope, decision):
+                outcomes[outcome.tenant, outcome.message_id] = outcome
+            effects.outgoing.extend(self._event(envelope, event) for event in decision.events)
+            effects.outgoing.extend(self._command(envelope, command) for command in decision.commands)
+            HANDLED.labels(envelope.type, _label(decision)).inc()
+        if outcomes:
+            addresses = await inbox.answer(connection, list(outcomes.values()))
+            for key, outcome in outcomes.items():
+                if outcome.reply is not None and key in addresses and addresses[key][0]:
+                    address, reference = addresses[key]
+                    effects.replies.append((address, _reply(key, reference, outcome.reply)))
+        if effects.outgoing:
+            await outbox.append(connection, effects.outgoing, self.now)
+        if self.schema.seal is not None and decided:
+            await self.schema.seal(connection, self.batch_id, decided)
+
+    async def _answer_again(self, connection: Connection, again: Sequence[Work], effects: Effects) -> None:
+        met = await inbox.meet_again(connection, [_claim(work) for work in again])
+        for work in again:
+            state, reply = met[work.key]
+            HANDLED.labels(work.envelope.type, "duplicate").inc()
+            if state == ANSWERED and reply is not None and work.envelope.reply_to:
+                effects.replies.append((work.envelope.reply_to, _reply(work.key, work.envelope.reference, reply)))
+
+    def _event(self, cause: Envelope, event: Announce) -> Outgoing:
+        event_id = derive_event_id(cause.tenant, event)
+        body = Event(event.aggregate, event.sequence, wire_time(self.now), raw(event.data), event.user_ids)
+        envelope = Envelope(event_id, event.type, cause.tenant, raw(body), traceparent=cause.traceparent)
+        return Outgoing(event_id, self.topology.events.name, family(event.type), encode(envelope))
+
+    def _command(self, cause: Envelope, command: Send) -> Outgoing:
+        return outgoing_command(self.topology, cause.tenant, command, reply_to=self.own_queue, traceparent=cause.traceparent)
+
+
+def derive_event_id(tenant: str, event: Announce) -> str:
+    """Make the id of an event from what it is about and its number, so that it is the same however often it is made."""
+    return derive_id("evt", tenant, event.aggregate, event.sequence)
+
+
+def outgoing_command(topology: Topology, tenant: str, command: Send, *, reply_to: str, traceparent: str = "") -> Outgoing:
+    """Make the outbox row of a command to another service."""
+    envelope = Envelope(
+        id=command.message_id,
+        type=type(command.message).__name__,
+        tenant=tenant,  # type: ignore[arg-type] # a tenant read from its own row
+        body=raw(command.message),
+        reply_to=reply_to,
+        reference=command.reference,
+        traceparent=traceparent,
+    )
+    return Outgoing(f"{tenant}/{command.message_id}", topology.commands.name, command.service, encode(envelope))
+
+
+def _outcomes(envelope: Envelope, decision: Decision) -> list[Outcome]:
+    outcomes = [Outcome(envelope.tenant, answer.message_id, ANSWERED, reply_body(answer.outcome)) for answer in decision.answers]
+    if decision.reply is not None:
+        outcomes.append(Outcome(envelope.tenant, envelope.id, ANSWERED, reply_body(decision.reply)))
+    else:
+        state = PENDING if envelope.reply_to and decision.commands else ANSWERED
+        outcomes.append(Outcome(envelope.tenant, envelope.id, state, None))
+    return outcomes
+
+
+def _reply(key: inbox.MessageKey, reference: str, body: bytes) -> bytes:
+    tenant, message_id = key
+    return encode(Envelope(f"{message_id}.reply", "Reply", tenant, msgspec.Raw(body), reference=reference))  # type: ignore[arg-type]
+
+
+def _claim(work: Work) -> Claim:
+    envelope = work.envelope
+    return Claim(envelope.tenant, envelope.id, envelope.type, envelope.reply_to, envelope.reference)
+
+
+def _label(decision: Decision) -> str:
+    if isinstance(decision.reply, Refusal):
+        return decision.reply.code
+    return "pending" if decision.reply is None and decision.commands else "ok"
+
+
+UseCases = Mapping[str, UseCase[Any]]
+"""The use case of each message type."""

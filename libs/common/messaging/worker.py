@@ -1,0 +1,192 @@
+"""A worker process put together: connections, write path, read path, relay, background loops, health."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final, Self
+
+import asyncpg
+import structlog
+from faststream.rabbit import RabbitBroker
+
+from libs.common.contracts.topology import LISTENS, Topology
+from libs.common.kernel.clock import Clock, SystemClock
+from libs.common.messaging import faults
+from libs.common.messaging.batch import Schema, UseCases
+from libs.common.messaging.broker import make_broker, subscribe
+from libs.common.messaging.link import Link
+from libs.common.messaging.parking import Parking
+from libs.common.messaging.publisher import Publisher
+from libs.common.messaging.queries import QueryPath, Reader
+from libs.common.messaging.relay import Relay
+from libs.common.messaging.rpc import RpcClient
+from libs.common.messaging.write_path import Prepare, WritePath
+from libs.common.observability.health import HealthServer
+from libs.common.observability.logging import start_logging
+from libs.common.observability.tracing import start_tracing
+from libs.common.persistence import inbox
+from libs.common.persistence.pool import open_pool, role_url
+from libs.common.settings import ServiceSettings
+
+START_SECONDS: Final = 30.0
+INBOX_KEPT: Final = timedelta(days=30)
+"""Longer than any idempotency window that relies on the inbox to answer a repeated command."""
+_HOUSEKEEPING_SECONDS: Final = 60.0
+_log = structlog.get_logger("offerhub.worker")
+
+
+@dataclass(slots=True)
+class Parts:
+    """What a service's own background loops may use."""
+
+    pool: asyncpg.Pool
+    publisher: Publisher
+    rpc: RpcClient
+    clock: Clock
+    own_queue: str
+
+
+Loop = Callable[[Parts], Awaitable[None]]
+"""A task of the service that runs until it is cancelled: a sweeper, a dispatcher."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What makes one worker service differ from another."""
+
+    name: str
+    schema: Schema
+    use_cases: UseCases
+    readers: Mapping[str, Reader]
+    prepare: Callable[[Parts], Prepare] | None = None
+    loops: Sequence[Loop] = ()
+    clock: Clock = field(default_factory=SystemClock)
+
+
+class Worker:
+    """One process of a service: `async with Worker(...)` starts it, leaving the block drains and stops it."""
+
+    def __init__(self, service: Service, settings: ServiceSettings) -> None:
+        """Prepare; nothing is opened yet."""
+        self._service = service
+        self._settings = settings
+        self.topology = Topology(settings.bus_prefix, settings.queue_expires_ms)
+        url = settings.amqp_url.get_secret_value()
+        self.link = Link(url, self.topology, name=f"{service.name}-{settings.instance}")
+        self.publisher = Publisher(self.link)
+        self.rpc = RpcClient(self.link, self.publisher, instance=f"{service.name}-{settings.instance}")
+        self.broker: RabbitBroker = make_broker(url)
+        self.pool: asyncpg.Pool
+        self.write_path: WritePath
+        self._tasks: list[asyncio.Task[None]] = []
+        self._health = HealthServer(
+            self.probe, host=settings.health_host, port=settings.health_port, port_file=settings.health_port_file
+        )
+
+    async def __aenter__(self) -> Self:
+        """Open everything; consuming starts last."""
+        service, settings = self._service, self._settings
+        self.pool = await open_pool(
+            database_url(settings, service.name),
+            schema=service.name,
+            size=settings.pool_size,
+            application=f"offerhub-{service.name}",
+        )
+        await self.link.start()
+        await self.link.wait_up(START_SECONDS)
+        parking = Parking(self.publisher, service.name)
+        parts = Parts(self.pool, self.publisher, self.rpc, service.clock, parking.own_queue)
+        self.write_path = WritePath(
+            self.pool,
+            self.publisher,
+            parking,
+            service.clock,
+            schema=service.schema,
+            use_cases=service.use_cases,
+            prepare=service.prepare(parts) if service.prepare else None,
+        )
+        self._subscribe()
+        await self.broker.start()
+        relay = Relay(self.pool, self.publisher, service.clock)
+        loops: list[Awaitable[None]] = [relay.run(), self._housekeeping(), *(loop(parts) for loop in service.loops)]
+        self._tasks = [asyncio.ensure_future(_endless(loop)) for loop in loops]
+        await self._health.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop consuming, finish what was accepted, close everything."""
+        await self.broker.stop()
+        await self.write_path.drain()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._health.stop()
+        await self.link.stop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(5):
+                await self.pool.close()
+        self.pool.terminate()
+
+    async def probe(self) -> dict[str, str]:
+        """Tell whether the database and the broker answer."""
+        checks = {"broker": "ok" if self.link.is_up and await self.broker.ping(timeout=1.0) else "unreachable"}
+        try:
+            async with asyncio.timeout(2):
+                await self.pool.fetchval("SELECT 1")
+            checks["database"] = "ok"
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            checks["database"] = repr(error)
+        return checks
+
+    def _subscribe(self) -> None:
+        name = self._service.name
+        queries = QueryPath(self.pool, self.publisher, self._service.readers)
+        subscribe(self.broker, self.topology.command_queue(name), self.write_path.accept)
+        subscribe(self.broker, self.topology.query_queue(name), queries.accept)
+        if LISTENS[name]:
+            subscribe(self.broker, self.topology.event_queue(name), self.write_path.accept)
+
+    async def _housekeeping(self) -> None:
+        while True:
+            before = self._service.clock.now() - INBOX_KEPT
+            try:
+                async with self.pool.acquire() as connection:
+                    while await inbox.forget(connection, before=before, limit=5_000) == 5_000:  # noqa: PLR2004
+                        pass
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                _log.warning("housekeeping.trouble", error=repr(error))
+            await asyncio.sleep(_HOUSEKEEPING_SECONDS)
+
+
+def database_url(settings: ServiceSettings, service: str) -> str:
+    """Return the URL a service connects with: its own role's, or the owner's when no role secret is set."""
+    owner, secret = settings.database_url.get_secret_value(), settings.db_role_secret.get_secret_value()
+    return role_url(owner, service=service, secret=secret) if secret else owner
+
+
+async def _endless(loop: Awaitable[None]) -> None:
+    try:
+        await loop
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:
+        _log.error("loop.died", error=repr(error))
+        raise
+
+
+async def serve(service: Service, settings: ServiceSettings) -> None:
+    """Run a worker until SIGTERM or SIGINT."""
+    start_logging(service=service.name, instance=settings.instance, level=settings.log_level)
+    if settings.otlp_endpoint:
+        start_tracing(service=service.name, endpoint=settings.otlp_endpoint)
+    faults.arm_from(settings.fault)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with Worker(service, settings):
+        _log.info("worker.ready")
+        await stop.wait()
+        _log.info("worker.draining")

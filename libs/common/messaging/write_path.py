@@ -1,0 +1,226 @@
+"""The one write path: batches of messages, each batch one transaction, published right after its commit."""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+import structlog
+
+from libs.common.contracts.catalog import bodies
+from libs.common.contracts.envelope import Envelope, unframe
+from libs.common.kernel.clock import Clock
+from libs.common.kernel.errors import TransientError
+from libs.common.messaging import faults
+from libs.common.messaging.batch import Batch, Effects, Schema, UseCases, Work
+from libs.common.messaging.parking import Parking
+from libs.common.messaging.publisher import Publisher, UnroutableError
+from libs.common.observability.metrics import BATCH_ENVELOPES, BATCH_SECONDS, RERUNS
+from libs.common.observability.tracing import span
+from libs.common.persistence import outbox
+
+BATCH_ENVELOPES_MAX: Final = 400
+CONFLICT_RERUNS_MAX: Final = 10
+BACKOFF_SECONDS: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+
+_CONFLICTS: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.UniqueViolationError)
+_OUTAGES: Final = (
+    OSError,
+    TimeoutError,
+    TransientError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+)
+_log = structlog.get_logger("offerhub.write_path")
+_decoders: Final[dict[tuple[str, int], msgspec.json.Decoder[Any]]] = {
+    key: msgspec.json.Decoder(kind) for key, kind in bodies().items()
+}
+
+Prepare = Callable[[Sequence[Work]], Awaitable[None]]
+"""Called with the works of a batch before its transaction: the place to ask other services."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    work: Work
+    done: asyncio.Future[None]
+
+
+class WritePath:
+    """Takes frames from the bus and returns from `accept` when each of their messages is safe.
+
+    While one batch commits the next one fills: no timer, and at low load a batch is a single message.
+    """
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        publisher: Publisher,
+        parking: Parking,
+        clock: Clock,
+        *,
+        schema: Schema,
+        use_cases: UseCases,
+        prepare: Prepare | None = None,
+    ) -> None:
+        """Put the parts together; `use_cases` maps message types to modules with `needs` and `decide`."""
+        self._pool = pool
+        self._publisher = publisher
+        self._parking = parking
+        self._clock = clock
+        self._schema = schema
+        self._use_cases: Mapping[str, Any] = use_cases
+        self._prepare = prepare
+        self._waiting: deque[_Waiting] = deque()
+        self._runner: asyncio.Task[None] | None = None
+        self._publishing: set[asyncio.Task[None]] = set()
+
+    async def accept(self, body: bytes) -> None:
+        """Handle a frame; when this returns each envelope has committed or was re-published with a confirm.
+
+        Raises:
+            TransientError: it could not be made safe; the frame must be delivered again.
+        """
+        envelopes, bad = unframe(body)
+        for part, reason in bad:
+            await self._parking.bury_bytes(part, reason)
+        waits: list[asyncio.Future[None]] = []
+        for envelope in envelopes:
+            work = self._read(envelope)
+            if isinstance(work, str):
+                await self._parking.bury(envelope, work)
+            else:
+                waits.append(self._enqueue(work))
+        if waits:
+            await asyncio.gather(*waits)
+
+    async def drain(self) -> None:
+        """Wait until everything accepted so far is finished."""
+        while self._runner is not None or self._publishing:
+            pending = [task for task in (self._runner, *self._publishing) if task is not None]
+            await asyncio.wait(pending)
+
+    def _read(self, envelope: Envelope) -> Work | str:
+        use_case = self._use_cases.get(envelope.type)
+        decoder = _decoders.get((envelope.type, envelope.version))
+        if use_case is None or decoder is None:
+            return f"no use case for {envelope.type} version {envelope.version}"
+        try:
+            return Work(envelope, decoder.decode(envelope.body), use_case)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return f"{envelope.type} can't be read: {error}"
+
+    def _enqueue(self, work: Work) -> asyncio.Future[None]:
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(work, done))
+        if self._runner is None:
+            self._runner = asyncio.create_task(self._run(), name="write path")
+        return done
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                size = min(len(self._waiting), BATCH_ENVELOPES_MAX)
+                batch = [self._waiting.popleft() for _ in range(size)]
+                await self._handle(batch)
+        finally:
+            self._runner = None
+
+    async def _handle(self, batch: list[_Waiting]) -> None:
+        try:
+            effects = await self._commit_despite_trouble([item.work for item in batch])
+        except Exception as error:  # noqa: BLE001 - the edge: whatever one message does must not hurt its neighbours
+            if len(batch) > 1:
+                RERUNS.labels("one_by_one").inc()
+                for item in batch:
+                    await self._handle([item])
+                return
+            await self._retry_later(batch[0], error)
+            return
+        except BaseException:
+            for item in batch:
+                item.done.cancel()
+            raise
+        task = asyncio.create_task(self._tell(effects, batch))
+        self._publishing.add(task)
+        task.add_done_callback(self._publishing.discard)
+
+    async def _commit_despite_trouble(self, works: list[Work]) -> Effects:
+        conflicts = outages = 0
+        while True:
+            try:
+                return await self._commit(works)
+            except _CONFLICTS as error:
+                conflicts += 1
+                RERUNS.labels(type(error).__name__).inc()
+                if conflicts > CONFLICT_RERUNS_MAX:
+                    raise
+            except _OUTAGES as error:
+                RERUNS.labels(type(error).__name__).inc()
+                pause = BACKOFF_SECONDS[min(outages, len(BACKOFF_SECONDS) - 1)]
+                outages += 1
+                _log.warning("write.outage", error=repr(error), again_in_seconds=pause)
+                await asyncio.sleep(pause)
+
+    async def _commit(self, works: list[Work]) -> Effects:
+        if self._prepare is not None:
+            await self._prepare(works)
+        batch = Batch(self._schema, self._publisher.topology, self._parking.own_queue, self._clock.now(), works)
+        BATCH_ENVELOPES.observe(len(works))
+        with BATCH_SECONDS.time(), span("write", traceparent=works[0].envelope.traceparent):
+            async with self._pool.acquire() as connection, connection.transaction():
+                effects = await batch.run(connection)
+        faults.reach("write.after_commit")
+        return effects
+
+    async def _tell(self, effects: Effects, batch: list[_Waiting]) -> None:
+        """Publish what a committed batch decided, then let its frames be acknowledged.
+
+        Everything here may fail: the outbox keeps what was not confirmed, and a lost reply is asked for again.
+        """
+        for address, reply in effects.replies:
+            future = self._publisher.send(reply, exchange="", routing_key=address, persistent=False)
+            future.add_done_callback(_caller_gone)
+        sent = [
+            (message.id, self._publisher.send(message.body, exchange=message.exchange, routing_key=message.routing_key))
+            for message in effects.outgoing
+        ]
+        if sent:
+            await asyncio.wait([future for _, future in sent])
+            faults.reach("write.after_publish")
+            await self._forget([message_id for message_id, future in sent if future.exception() is None])
+        for item in batch:
+            if not item.done.done():
+                item.done.set_result(None)
+
+    async def _forget(self, confirmed: list[str]) -> None:
+        if not confirmed:
+            return
+        with contextlib.suppress(*_OUTAGES):  # the relay publishes them again, and every reader knows duplicates
+            async with self._pool.acquire() as connection:
+                await outbox.remove(connection, confirmed)
+        faults.reach("write.after_outbox_removed")
+
+    async def _retry_later(self, item: _Waiting, error: Exception) -> None:
+        try:
+            await self._parking.retry(item.work.envelope, error)
+        except TransientError as trouble:
+            if not item.done.done():
+                item.done.set_exception(trouble)
+            return
+        if not item.done.done():
+            item.done.set_result(None)
+
+
+def _caller_gone(future: asyncio.Future[None]) -> None:
+    error = None if future.cancelled() else future.exception()
+    if error is not None and not isinstance(error, UnroutableError):
+        _log.info("reply.lost", error=repr(error))

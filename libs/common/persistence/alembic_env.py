@@ -1,0 +1,29 @@
+"""The Alembic environment of every service: its own schema, its own version table, one transaction a run."""
+
+from alembic import context, op
+from sqlalchemy import Connection, MetaData, text
+
+
+def run(metadata: MetaData) -> None:
+    """Migrate the schema that `metadata` names over the connection that the caller put into the configuration."""
+    connection: Connection = context.config.attributes["connection"]
+    schema = metadata.schema
+    connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{schema}"'))
+    connection.execute(text(f'SET LOCAL search_path TO "{schema}"'))
+    connection.execute(text("SET LOCAL lock_timeout TO '5s'"))
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        version_table_schema=schema,
+        include_schemas=True,
+        include_name=lambda name, kind, _: kind != "schema" or name == schema,
+        compare_type=True,
+    )
+    context.run_migrations()
+
+
+def execute_script(script: str) -> None:
+    """Run a migration's statements one by one; each ends with `;` at the end of its line."""
+    for statement in script.split(";\n"):
+        if statement.strip():
+            op.execute(statement)

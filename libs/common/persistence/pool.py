@@ -1,0 +1,53 @@
+"""Connections to Postgres, set up the same way in every service."""
+
+import hashlib
+import hmac
+from typing import Final
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+import asyncpg
+
+COMMAND_TIMEOUT_SECONDS: Final = 30.0
+
+# The statements join small arrays to indexed tables. On a table that was empty when it was last analysed the planner
+# prefers a sequential scan and keeps that plan, so scans and hash joins are made expensive for these connections.
+_PLANNER: Final = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off"}
+
+
+def role_url(owner_url: str, *, service: str, secret: str) -> str:
+    """Turn the owner's database URL into the one of a service's own role, `<database>_<service>`."""
+    parts = urlsplit(owner_url)
+    role = role_name(owner_url, service)
+    host = parts.netloc.rsplit("@", 1)[-1]
+    netloc = f"{quote(role, safe='')}:{role_password(secret, role)}@{host}"
+    return urlunsplit((parts.scheme, netloc, parts.path, parts.query, parts.fragment))
+
+
+def role_name(owner_url: str, service: str) -> str:
+    """Name the Postgres role of a service in this database."""
+    return f"{unquote(urlsplit(owner_url).path.lstrip('/'))}_{service}"
+
+
+def role_password(secret: str, role: str) -> str:
+    """Derive a role's password: HMAC-SHA256 of its name, in hex."""
+    return hmac.new(secret.encode(), role.encode(), hashlib.sha256).hexdigest()
+
+
+async def open_pool(url: str, *, schema: str, size: int, application: str) -> asyncpg.Pool:
+    """Open a pool whose connections see one schema only.
+
+    Raises:
+        OSError, asyncpg.PostgresError: the server can't be reached or refuses us.
+    """
+    return await asyncpg.create_pool(
+        url,
+        min_size=1,
+        max_size=size,
+        command_timeout=COMMAND_TIMEOUT_SECONDS,
+        server_settings={
+            "search_path": schema,
+            "application_name": application,
+            "idle_in_transaction_session_timeout": "60s",
+            **_PLANNER,
+        },
+    )

@@ -1,0 +1,152 @@
+"""Rows by the set: a table description that loads, inserts and updates many rows with one statement each."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final, Generic, TypeVar, cast
+
+import asyncpg
+import msgspec
+
+from libs.common.kernel.errors import check
+
+Row = TypeVar("Row", bound=msgspec.Struct)
+Key = tuple[Any, ...]
+Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+
+_JSON: Final = "jsonb"
+
+
+@dataclass(frozen=True, eq=False)
+class Table(Generic[Row]):
+    """One table as a service works with it. Row fields and `columns` are the same names in the same order.
+
+    `key` is the primary key. `lock` says that loading takes the row locks (FOR NO KEY UPDATE, in key order).
+    A column of type jsonb holds whatever Struct or collection the row's field says.
+    """
+
+    name: str
+    row: type[Row]
+    columns: dict[str, str]
+    key: tuple[str, ...]
+    lock: bool = False
+    frozen_columns: tuple[str, ...] = field(default=())
+    """Columns that no update writes, beside the key."""
+    index: bool = False
+    """The same rows under another unique key: read here, written through the table itself."""
+
+    def key_of(self, row: Row) -> Key:
+        """Return the primary key of a row."""
+        return tuple(getattr(row, column) for column in self.key)
+
+    async def load(self, connection: Connection, keys: Iterable[Key]) -> list[Row]:
+        """Fetch the rows of these primary keys, locked in key order when the table says so; missing ones are left out."""
+        return await self.load_by(connection, self.key, keys)
+
+    async def load_by(self, connection: Connection, columns: tuple[str, ...], keys: Iterable[Key]) -> list[Row]:
+        """Fetch every row whose `columns` have one of these values, in key order."""
+        wanted = sorted(set(keys))
+        if not wanted:
+            return []
+        records = await connection.fetch(self._select(columns), *_columns(wanted, len(columns)))
+        return [self.from_record(record) for record in records]
+
+    async def insert(self, connection: Connection, rows: Sequence[Row], *, or_ignore: bool = False) -> None:
+        """Write new rows in key order; with `or_ignore` those that exist stay as they are."""
+        ordered = sorted(rows, key=self.key_of)
+        await connection.execute(self._insert_ignoring if or_ignore else self._insert, *self._arguments(ordered))
+
+    async def update(self, connection: Connection, rows: Sequence[Row]) -> None:
+        """Write every column of existing rows.
+
+        Raises:
+            InvariantViolationError: a row is not there.
+        """
+        status = await connection.execute(self._update, *self._arguments(rows))
+        check(status == f"UPDATE {len(rows)}", f"{self.name}: {status} for {len(rows)} rows")
+
+    async def delete(self, connection: Connection, keys: Sequence[Key]) -> None:
+        """Remove rows by primary key."""
+        match = " AND ".join(f"t.{column} = k.{column}" for column in self.key)
+        await connection.execute(
+            f"DELETE FROM {self.name} t USING {self._unnest(self.key, alias='k')} WHERE {match}",  # noqa: S608 - names from code
+            *_columns(sorted(keys), len(self.key)),
+        )
+
+    def from_record(self, record: Iterable[Any]) -> Row:
+        """Build a row from the columns of a record, in their order."""
+        values = list(record)
+        for index, decode in self._decoders:
+            if values[index] is not None:
+                values[index] = decode(values[index])
+        return self.row(*values)
+
+    @property
+    def select_list(self) -> str:
+        """The column names, for a hand-written SELECT whose records go through `from_record`."""
+        return ", ".join(self.columns)
+
+    @cached_property
+    def _fields(self) -> tuple[str, ...]:
+        names = tuple(info.name for info in msgspec.structs.fields(self.row))
+        check(names == tuple(self.columns), f"{self.name}: columns {tuple(self.columns)} but fields {names}")
+        return names
+
+    @cached_property
+    def _decoders(self) -> list[tuple[int, Callable[[Any], Any]]]:
+        types = {info.name: info.type for info in msgspec.structs.fields(self.row)}
+        return [
+            (index, msgspec.json.Decoder(cast("type", types[name])).decode)
+            for index, (name, kind) in enumerate(self.columns.items())
+            if kind == _JSON
+        ]
+
+    def _arguments(self, rows: Sequence[Row]) -> list[list[Any]]:
+        arguments: list[list[Any]] = []
+        for name in self._fields:
+            values = [getattr(row, name) for row in rows]
+            if self.columns[name] == _JSON:
+                values = [None if value is None else msgspec.json.encode(value).decode() for value in values]
+            arguments.append(values)
+        return arguments
+
+    def _unnest(self, columns: Iterable[str], *, alias: str) -> str:
+        names = tuple(columns)
+        kinds = ("text" if self.columns[name] == _JSON else self.columns[name] for name in names)
+        arrays = ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(kinds, 1))
+        return f"unnest({arrays}) AS {alias}({', '.join(names)})"
+
+    def _read(self, name: str, alias: str) -> str:
+        return f"{alias}.{name}::jsonb" if self.columns[name] == _JSON else f"{alias}.{name}"
+
+    def _select(self, columns: tuple[str, ...]) -> str:
+        cache = self.__dict__.setdefault("_selects", {})
+        if columns not in cache:
+            wanted = ", ".join(f"t.{name}" for name in self.columns)
+            match = " AND ".join(f"t.{name} = k.{name}" for name in columns)
+            order = ", ".join(f"t.{name}" for name in self.key)
+            lock = " FOR NO KEY UPDATE OF t" if self.lock else ""
+            cache[columns] = (
+                f"SELECT {wanted} FROM {self.name} t JOIN {self._unnest(columns, alias='k')} ON {match} ORDER BY {order}{lock}"  # noqa: S608
+            )
+        return cast("str", cache[columns])
+
+    @cached_property
+    def _insert(self) -> str:
+        values = ", ".join(self._read(name, "u") for name in self.columns)
+        return f"INSERT INTO {self.name} ({self.select_list}) SELECT {values} FROM {self._unnest(self.columns, alias='u')}"  # noqa: S608
+
+    @cached_property
+    def _insert_ignoring(self) -> str:
+        return f"{self._insert} ON CONFLICT DO NOTHING"
+
+    @cached_property
+    def _update(self) -> str:
+        still = {*self.key, *self.frozen_columns}
+        changes = ", ".join(f"{name} = {self._read(name, 'u')}" for name in self.columns if name not in still)
+        match = " AND ".join(f"t.{name} = u.{name}" for name in self.key)
+        return f"UPDATE {self.name} t SET {changes} FROM {self._unnest(self.columns, alias='u')} WHERE {match}"  # noqa: S608
+
+
+def _columns(keys: Sequence[Key], width: int) -> list[list[Any]]:
+    return [[key[place] for key in keys] for place in range(width)]

@@ -1,0 +1,84 @@
+"""The rows a batch works on, in memory: loaded once, changed by decisions, written once."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from libs.common.persistence.rows import Connection, Key, Row, Table
+
+AnyTable = Table[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """The rows a decision must see.
+
+    `rows`: by primary key. `under`: every row whose leading key columns have these values.
+    `new`: rows to insert when they don't exist yet, before anything is locked (accounts at zero, heads at zero).
+    """
+
+    rows: tuple[tuple[AnyTable, Key], ...] = ()
+    under: tuple[tuple[AnyTable, Key], ...] = ()
+    new: tuple[tuple[AnyTable, msgspec.Struct], ...] = ()
+
+
+@dataclass(slots=True)
+class State:
+    """Rows by table and key. Reading one that no `Needs` named gives None, like one that does not exist."""
+
+    _rows: dict[AnyTable, dict[Key, Any]] = field(default_factory=dict)
+    _loaded: set[tuple[AnyTable, Key]] = field(default_factory=set)
+    _changed: dict[AnyTable, dict[Key, Any]] = field(default_factory=dict)
+
+    def get(self, table: Table[Row], key: Key) -> Row | None:
+        """Return a row as the decisions before this one left it."""
+        row: Row | None = self._rows.get(table, {}).get(key)
+        return row
+
+    def under(self, table: Table[Row], prefix: Key) -> list[Row]:
+        """Return every known row whose key begins with `prefix`, in key order."""
+        rows = self._rows.get(table, {})
+        return [rows[key] for key in sorted(rows) if key[: len(prefix)] == prefix]
+
+    def put(self, table: Table[Row], row: Row) -> None:
+        """Keep a changed or new row."""
+        key = table.key_of(row)
+        self._rows.setdefault(table, {})[key] = row
+        self._changed.setdefault(table, {})[key] = row
+
+    def _loaded_rows(self, table: Table[Row], rows: Iterable[Row]) -> None:
+        known = self._rows.setdefault(table, {})
+        for row in rows:
+            key = table.key_of(row)
+            known[key] = row
+            self._loaded.add((table, key))
+
+    async def load(self, connection: Connection, needs: Iterable[Needs], tables: Iterable[AnyTable]) -> None:
+        """Insert what must exist, then fetch and lock what is needed, table by table in the order of `tables`."""
+        everything = list(needs)
+        order = list(tables)
+        for table in order:
+            new = {table.key_of(row): row for need in everything for made, row in need.new if made is table}
+            if new:
+                await table.insert(connection, list(new.values()), or_ignore=True)
+        for table in order:
+            keys = {key for need in everything for wanted, key in need.rows if wanted is table}
+            self._loaded_rows(table, await table.load(connection, keys))
+            for width in {len(key) for need in everything for wanted, key in need.under if wanted is table}:
+                prefixes = {key for need in everything for wanted, key in need.under if wanted is table and len(key) == width}
+                self._loaded_rows(table, await table.load_by(connection, table.key[:width], prefixes))
+
+    async def write(self, connection: Connection, tables: Iterable[AnyTable]) -> None:
+        """Write every change, one insert and one update a table, in the order of `tables`."""
+        for table in tables:
+            changed = self._changed.get(table)
+            if not changed or table.index:
+                continue
+            new = [row for key, row in changed.items() if (table, key) not in self._loaded]
+            old = [row for key, row in changed.items() if (table, key) in self._loaded]
+            if new:
+                await table.insert(connection, new)
+            if old:
+                await table.update(connection, old)

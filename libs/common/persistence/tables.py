@@ -1,0 +1,69 @@
+"""The columns every service's schema shares; SQLModel describes tables for migrations and tests, never at run time."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import DateTime, Index, LargeBinary, MetaData, Text
+from sqlmodel import Field, SQLModel
+
+APPEND_ONLY = "append-only"
+"""The comment of a table that a service's role may read and insert into, and nothing else."""
+
+
+class InboxColumns(SQLModel):
+    """Messages handled, and what was answered."""
+
+    tenant: str = Field(sa_type=Text, primary_key=True)
+    message_id: str = Field(sa_type=Text, primary_key=True)
+    type: str = Field(sa_type=Text)
+    reply_to: str = Field(sa_type=Text)
+    reference: str = Field(sa_type=Text)
+    state: str = Field(sa_type=Text)
+    reply: bytes | None = Field(sa_type=LargeBinary)
+    received_at: datetime = Field(sa_type=DateTime(timezone=True))
+
+
+class OutboxColumns(SQLModel):
+    """Messages to publish."""
+
+    id: str = Field(sa_type=Text, primary_key=True)
+    exchange: str = Field(sa_type=Text)
+    routing_key: str = Field(sa_type=Text)
+    body: bytes = Field(sa_type=LargeBinary)
+    publish_after: datetime = Field(sa_type=DateTime(timezone=True))
+
+
+def shared_table_args(name: str) -> tuple[Any, ...]:
+    """Return the `__table_args__` of a service's `inbox` or `outbox` table."""
+    index = Index("inbox_received_at", "received_at") if name == "inbox" else Index("outbox_publish_after", "publish_after")
+    return (index,)
+
+
+def schema_metadata(schema: str) -> MetaData:
+    """Make the metadata of one service: SQLModel's own is global, and two services may not both name a table `inbox`."""
+    return MetaData(schema=schema)
+
+
+INBOX_OUTBOX_V1 = """
+CREATE TABLE inbox (
+    tenant text NOT NULL,
+    message_id text NOT NULL,
+    type text NOT NULL,
+    reply_to text NOT NULL,
+    reference text NOT NULL,
+    state text NOT NULL CHECK (state IN ('claimed', 'pending', 'answered')),
+    reply bytea,
+    received_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant, message_id)
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
+CREATE INDEX inbox_received_at ON inbox (received_at);
+CREATE TABLE outbox (
+    id text PRIMARY KEY,
+    exchange text NOT NULL,
+    routing_key text NOT NULL,
+    body bytea NOT NULL,
+    publish_after timestamptz NOT NULL
+) WITH (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000);
+CREATE INDEX outbox_publish_after ON outbox (publish_after);
+"""
+"""The first version of the two tables, for the first migration of each service."""
