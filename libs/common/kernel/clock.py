@@ -1,6 +1,7 @@
 """Time comes from one place, so that a test can hold it still."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol
 
 
@@ -20,6 +21,7 @@ class SystemClock:
         return datetime.now(UTC)  # noqa: TID251 - the one place that may
 
 
+@lru_cache(maxsize=256)
 def wire_time(instant: datetime) -> str:
     """Print an instant as clients see it: UTC, exactly three decimals, Z."""
     return f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{instant.microsecond // 1000:03d}Z"

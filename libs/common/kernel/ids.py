@@ -18,16 +18,14 @@ PREFIXES: Final = frozenset(
     {"usr", "ord", "esc", "wth", "key", "evt", "dsp", "top", "wh", "mls", "cmt", "whd", "jrn", "cmd", "req", "bat", "wal"}
 )
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base 32: sorts like the number it spells
+_PAIRS: Final = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
 _LENGTH: Final = 26
+_SHIFTS: Final = tuple(range(10 * (_LENGTH // 2 - 1), -1, -10))
 _SHAPE: Final = re.compile(r"[a-z]{2,4}_[0-9A-Za-z]{1,64}", re.ASCII)
 
 
 def _spell(number: int) -> str:
-    digits = [""] * _LENGTH
-    for place in range(_LENGTH - 1, -1, -1):
-        digits[place] = _ALPHABET[number & 31]
-        number >>= 5
-    return "".join(digits)
+    return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
 
 
 def new_id(prefix: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import aio_pika
 import msgspec
+from aio_pika.abc import AbstractChannel
 
 from libs.common.contracts.envelope import Envelope, encode, frame, unframe
 from libs.common.contracts.topology import SERVICES, Topology
@@ -23,25 +24,26 @@ async def redrive(url: str, topology: Topology, service: str, *, wanted: Wanted 
     moved: list[Envelope] = []
     async with await aio_pika.connect(url) as connection:
         channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
-        queue = await channel.get_queue(topology.dead_queue(service).name)
-        kept: list[aio_pika.abc.AbstractIncomingMessage] = []
-        while (message := await queue.get(no_ack=False, fail=False)) is not None:
-            envelopes, bad = unframe(message.body)
-            if bad or not all(wanted(envelope) for envelope in envelopes):
-                kept.append(message)
-                continue
-            again = [msgspec.structs.replace(envelope, attempts=0, reason="") for envelope in envelopes]
-            body = frame([encode(envelope) for envelope in again])
-            await channel.default_exchange.publish(
-                aio_pika.Message(body, delivery_mode=aio_pika.DeliveryMode.PERSISTENT),
-                topology.command_queue(service).name,
-                mandatory=True,
-            )
+        queue = await channel.declare_queue(topology.dead_queue(service).name, passive=True)
+        # Only what lies there now: one that fails again comes back to the end of this very queue.
+        for _ in range(queue.declaration_result.message_count or 0):
+            message = await queue.get(no_ack=False, fail=False)
+            if message is None:
+                break
+            letters, bad = unframe(message.body)
+            again = [msgspec.structs.replace(letter, attempts=0, reason="") for letter in letters if wanted(letter)]
+            kept = [encode(letter) for letter in letters if not wanted(letter)] + [part for part, _ in bad]
+            await _publish(channel, topology.command_queue(service).name, [encode(letter) for letter in again])
+            await _publish(channel, queue.name, kept)
             await message.ack()
             moved.extend(again)
-        for message in kept:
-            await message.nack(requeue=True)
     return moved
+
+
+async def _publish(channel: AbstractChannel, queue: str, parts: list[bytes]) -> None:
+    if parts:
+        message = aio_pika.Message(frame(parts), delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
+        await channel.default_exchange.publish(message, queue, mandatory=True)
 
 
 async def look(url: str, topology: Topology, service: str) -> list[Envelope]:

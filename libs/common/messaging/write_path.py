@@ -24,6 +24,8 @@ from libs.common.observability.tracing import span
 from libs.common.persistence import outbox
 
 BATCH_ENVELOPES_MAX: Final = 400
+BATCHES_AT_ONCE: Final = 2
+"""While Postgres works on one batch Python decides another; row locks keep them apart. A third gains nothing."""
 CONFLICT_RERUNS_MAX: Final = 10
 BACKOFF_SECONDS: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
@@ -80,7 +82,7 @@ class WritePath:
         self._use_cases: Mapping[str, Any] = use_cases
         self._prepare = prepare
         self._waiting: deque[_Waiting] = deque()
-        self._runner: asyncio.Task[None] | None = None
+        self._runners: set[asyncio.Task[None]] = set()
         self._publishing: set[asyncio.Task[None]] = set()
 
     async def accept(self, body: bytes) -> None:
@@ -90,23 +92,20 @@ class WritePath:
             TransientError: it could not be made safe; the frame must be delivered again.
         """
         envelopes, bad = unframe(body)
+        read = [(envelope, self._read(envelope)) for envelope in envelopes]
+        waits = [self._enqueue(work) for _, work in read if isinstance(work, Work)]
         for part, reason in bad:
             await self._parking.bury_bytes(part, reason)
-        waits: list[asyncio.Future[None]] = []
-        for envelope in envelopes:
-            work = self._read(envelope)
-            if isinstance(work, str):
-                await self._parking.bury(envelope, work)
-            else:
-                waits.append(self._enqueue(work))
+        for envelope, problem in read:
+            if isinstance(problem, str):
+                await self._parking.bury(envelope, problem)
         if waits:
             await asyncio.gather(*waits)
 
     async def drain(self) -> None:
         """Wait until everything accepted so far is finished."""
-        while self._runner is not None or self._publishing:
-            pending = [task for task in (self._runner, *self._publishing) if task is not None]
-            await asyncio.wait(pending)
+        while self._runners or self._publishing:
+            await asyncio.wait({*self._runners, *self._publishing})
 
     def _read(self, envelope: Envelope) -> Work | str:
         use_case = self._use_cases.get(envelope.type)
@@ -121,18 +120,16 @@ class WritePath:
     def _enqueue(self, work: Work) -> asyncio.Future[None]:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(work, done))
-        if self._runner is None:
-            self._runner = asyncio.create_task(self._run(), name="write path")
+        if len(self._runners) < BATCHES_AT_ONCE:
+            runner = asyncio.create_task(self._run(), name="write path")
+            self._runners.add(runner)
+            runner.add_done_callback(self._runners.discard)
         return done
 
     async def _run(self) -> None:
-        try:
-            while self._waiting:
-                size = min(len(self._waiting), BATCH_ENVELOPES_MAX)
-                batch = [self._waiting.popleft() for _ in range(size)]
-                await self._handle(batch)
-        finally:
-            self._runner = None
+        while self._waiting:
+            size = min(len(self._waiting), BATCH_ENVELOPES_MAX)
+            await self._handle([self._waiting.popleft() for _ in range(size)])
 
     async def _handle(self, batch: list[_Waiting]) -> None:
         try:
