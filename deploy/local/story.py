@@ -1,0 +1,174 @@
+"""A whole marketplace story over HTTP: from a buyer's balance through escrow to the seller's, with a signed webhook received."""
+
+import asyncio
+import hashlib
+import hmac
+import os
+import sys
+import time
+from typing import Any, Final
+
+import httpx
+from standardwebhooks.webhooks import Webhook
+
+from deploy.local.receiver import Receiver
+
+SECRET: Final = "the-demo-marketplace-secret"  # noqa: S105 - the story's own, told aloud
+DEADLINE_SECONDS: Final = 20.0
+
+
+class StoryError(Exception):
+    """The story took a turn it should not have."""
+
+
+class Teller:
+    """Says each step with its time, and stops the story where the API says anything unexpected."""
+
+    def __init__(self, api: httpx.AsyncClient, support: httpx.AsyncClient) -> None:
+        """Tell what these two clients do: the marketplace's backend, and its support desk."""
+        self._clients = {"api": api, "support": support}
+        self._started = time.monotonic()
+        self.count = 0
+
+    def say(self, text: str) -> None:
+        """Print one line of the story."""
+        sys.stdout.write(f"  {time.monotonic() - self._started:5.2f}s  {text}\n")
+        sys.stdout.flush()
+
+    async def post(self, path: str, body: dict[str, Any] | None = None, *, who: str = "api", expect: int = 200) -> Any:  # noqa: ANN401
+        """POST and return `data`.
+
+        Raises:
+            StoryError: another status came back.
+        """
+        self.count += 1
+        headers = {"Idempotency-Key": f"story-{os.getpid()}-{self.count}"}
+        return self._data(await self._clients[who].post(path, json=body, headers=headers), expect)
+
+    async def get(self, path: str) -> Any:  # noqa: ANN401
+        """GET and return `data`."""
+        return self._data(await self._clients["api"].get(path), 200)
+
+    @staticmethod
+    def _data(answer: httpx.Response, expect: int) -> Any:  # noqa: ANN401
+        if answer.status_code != expect:
+            raise StoryError(f"{answer.request.method} {answer.request.url.path} → {answer.status_code}: {answer.text}")
+        return answer.json()["data"]
+
+
+async def _balances(tell: Teller, people: dict[str, str]) -> None:
+    for name, user_id in people.items():
+        lines = (await tell.get(f"/users/{user_id}/balance"))["balances"]
+        usd = next(line for line in lines if line["currency"] == "USD")
+        tell.say(f"       {name:<6} available {usd['available']:>8}   held {usd['held']:>8}")
+
+
+async def _wallet(tell: Teller, user_id: str) -> dict[str, Any]:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while True:
+        try:
+            wallet: dict[str, Any] = await tell.get(f"/users/{user_id}/wallet/deposit")
+        except StoryError:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.05)
+        else:
+            return wallet
+
+
+def _verify(delivery: tuple[dict[str, str], bytes], signing_key: str) -> str:
+    headers, body = delivery
+    Webhook(signing_key).verify(body.decode(), headers)  # raises when the signature is not ours
+    expected = "sha256=" + hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
+    if not hmac.compare_digest(headers["x-offerhub-signature"], expected):
+        raise StoryError("X-OfferHub-Signature does not match the body")
+    return expected
+
+
+async def tell_story(tell: Teller, receiver: Receiver) -> None:
+    """Play the story and check every turn of it."""
+    endpoint = await tell.post(
+        "/webhooks", {"url": receiver.url, "events": ["escrow.*", "order.closed"], "secret": SECRET}, expect=201
+    )
+    tell.say(f"The marketplace listens: endpoint {endpoint['id']} for escrow.* and order.closed at {receiver.url}")
+    nonce = f"{os.getpid()}-{time.monotonic_ns()}"
+    buyer = await tell.post("/users", {"external_user_id": f"ana-{nonce}", "type": "BUYER"}, expect=201)
+    seller = await tell.post("/users", {"external_user_id": f"ben-{nonce}", "type": "SELLER"}, expect=201)
+    people = {"buyer": buyer["id"], "seller": seller["id"]}
+    tell.say(f"Two people sign up: buyer {buyer['id']}, seller {seller['id']}")
+    wallet = await _wallet(tell, buyer["id"])
+    tell.say(f"Each gets a deposit wallet of their own; the buyer's is {wallet['address']}")
+    await tell.post(
+        f"/users/{buyer['id']}/balance/credit",
+        {"amount": "250.00", "currency": "USD", "reference": f"demo-{nonce}"},
+        who="support",
+    )
+    tell.say("Support credits the buyer with 250.00 USD")
+    await _balances(tell, people)
+    order = await tell.post(
+        "/orders",
+        {
+            "buyer_id": buyer["id"],
+            "seller_id": seller["id"],
+            "amount": "100.00",
+            "currency": "USD",
+            "title": "A logo in two drafts",
+            "milestones": [
+                {"ref": "draft", "title": "Draft", "amount": "40.00"},
+                {"ref": "final", "title": "Final", "amount": "60.00"},
+            ],
+        },
+        expect=201,
+    )
+    path = f"/orders/{order['id']}"
+    tell.say(f"They agree on order {order['id']} for 100.00 USD in two milestones: {order['status']}")
+    tell.say(f"The buyer's money is reserved: {(await tell.post(f'{path}/reserve'))['status']}")
+    escrow = await tell.post(f"{path}/escrow", {"amount": "100.00", "currency": "USD"}, expect=201)
+    tell.say(f"Escrow {escrow['escrow_id']} opens: {escrow['status']}")
+    tell.say(f"… and is funded: {(await tell.post(f'{path}/escrow/fund'))['status']}")
+    await _balances(tell, people)
+    early = await tell._clients["api"].post(f"{path}/resolution/release")  # noqa: SLF001 - the story looks at a refusal whole
+    error = early.json()["error"]
+    tell.say(
+        f"Too early to release: {early.status_code} {error['code']}, open milestones {error['details']['incomplete_milestones']}"
+    )
+    for ref in ("draft", "final"):
+        await tell.post(f"{path}/milestones/{ref}/complete")
+    tell.say("The seller delivers both milestones")
+    released = await tell.post(f"{path}/resolution/release")
+    tell.say(
+        f"Released: {released['released_amount']} to the seller, fee {released['platform_fee']}, at {released['released_at']}"
+    )
+    await _balances(tell, people)
+    delivery = await receiver.wait_for("escrow.released", seconds=DEADLINE_SECONDS)
+    signature = _verify(delivery, endpoint["signing_key"])
+    tell.say(f"The webhook escrow.released arrives as {delivery[0]['webhook-id']}")
+    tell.say(f"       its signature verifies, both ways: {signature[:31]}… and {delivery[0]['webhook-signature'][:20]}…")
+    final = await tell.get(path)
+    if (final["status"], final["final_status"]) != ("CLOSED", "RELEASED"):
+        raise StoryError(f"the order ended {final['status']} {final['final_status']}")
+    tell.say(f"Order {order['id']} is {final['status']}, {final['final_status']}")
+
+
+def _client(url: str, key: str) -> httpx.AsyncClient:
+    return httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=15.0)
+
+
+async def main() -> int:
+    """Tell the story against the stack that the environment names; 0 when it ended well."""
+    url = os.environ["OFFERHUB_API_URL"]
+    api, support = _client(url, os.environ["OFFERHUB_API_KEY"]), _client(url, os.environ["OFFERHUB_SUPPORT_KEY"])
+    async with api, support, Receiver() as receiver:
+        tell = Teller(api, support)
+        sys.stdout.write(f"\nA marketplace story, over {url}\n\n")
+        try:
+            await tell_story(tell, receiver)
+        except (StoryError, httpx.HTTPError, TimeoutError) as error:
+            sys.stdout.write(f"\nThe story broke off: {error}\n")
+            return 1
+        tell.say(f"The end: {tell.count} requests changed the world, {len(receiver.deliveries)} webhooks told of it.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))
