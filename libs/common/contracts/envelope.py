@@ -45,10 +45,14 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The users it concerns: what a stream filters by."""
 
 
+def _nothing() -> msgspec.Raw:
+    return msgspec.Raw(b"null")
+
+
 class Reply(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The body of every answer: a result or a refusal, never both."""
 
-    result: msgspec.Raw = msgspec.Raw(b"null")
+    result: msgspec.Raw = msgspec.field(default_factory=_nothing)
     refusal: Refusal | None = None
 
 

@@ -11,7 +11,7 @@ from libs.common.contracts.envelope import Envelope, Event, encode, raw, reply_b
 from libs.common.contracts.topology import Topology, family
 from libs.common.kernel.clock import wire_time
 from libs.common.kernel.errors import Refusal
-from libs.common.kernel.ids import derive_id, new_id
+from libs.common.kernel.ids import Tenant, derive_id, new_id
 from libs.common.messaging import faults
 from libs.common.messaging.use_cases import Announce, Context, Decision, Send, UseCase
 from libs.common.observability.metrics import HANDLED
@@ -47,19 +47,24 @@ class Decided:
 Seal = Callable[[Connection, str, Sequence[Decided]], Awaitable[None]]
 """Called last before COMMIT with the batch id; the ledger chains its batches here."""
 
+Committed = Callable[[Sequence[Decided]], None]
+"""Told right after COMMIT what was decided; webhooks wakes its dispatcher here."""
+
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What a service's write path works on: its tables in lock order, and what seals a batch."""
+    """What a service's write path works on: its tables in lock order, what seals a batch, and who hears of it."""
 
     tables: tuple[AnyTable, ...]
     seal: Seal | None = None
+    committed: Committed | None = None
 
 
 @dataclass(slots=True)
 class Effects:
     """What a committed batch still has to tell the world: replies as (queue, reply envelope), and the outbox."""
 
+    decided: list[Decided] = field(default_factory=list)
     replies: list[tuple[str, bytes]] = field(default_factory=list)
     outgoing: list[Outgoing] = field(default_factory=list)
 
@@ -80,8 +85,8 @@ class Batch:
         effects = Effects()
         faults.reach("write.before_claim")
         fresh, again = await self._claim(connection)
-        decided = await self._decide(connection, fresh) if fresh else []
-        await self._finish(connection, decided, effects)
+        effects.decided = await self._decide(connection, fresh) if fresh else []
+        await self._finish(connection, effects.decided, effects)
         if again:
             await self._answer_again(connection, again, effects)
         faults.reach("write.before_commit")
@@ -110,6 +115,8 @@ class Batch:
             decision = work.use_case.decide(state, work.message, context)
             for table, row in decision.rows:
                 state.put(table, row)
+            for table, key in decision.removed:
+                state.remove(table, key)
             decided.append(Decided(work, decision))
         await state.write(connection, self.schema.tables)
         return decided
@@ -146,10 +153,7 @@ class Batch:
                 effects.replies.append((work.envelope.reply_to, _reply(work.key, work.envelope.reference, reply)))
 
     def _event(self, cause: Envelope, event: Announce) -> Outgoing:
-        event_id = derive_event_id(cause.tenant, event)
-        body = Event(event.aggregate, event.sequence, wire_time(self.now), raw(event.data), event.user_ids)
-        envelope = Envelope(event_id, event.type, cause.tenant, raw(body), traceparent=cause.traceparent)
-        return Outgoing(event_id, self.topology.events.name, family(event.type), encode(envelope))
+        return outgoing_event(self.topology, cause.tenant, event, now=self.now, traceparent=cause.traceparent)
 
     def _command(self, cause: Envelope, command: Send) -> Outgoing:
         return outgoing_command(self.topology, cause.tenant, command, reply_to=self.own_queue, traceparent=cause.traceparent)
@@ -158,6 +162,14 @@ class Batch:
 def derive_event_id(tenant: str, event: Announce) -> str:
     """Make the id of an event from what it is about and its number, so that it is the same however often it is made."""
     return derive_id("evt", tenant, event.aggregate, event.sequence)
+
+
+def outgoing_event(topology: Topology, tenant: Tenant, event: Announce, *, now: datetime, traceparent: str = "") -> Outgoing:
+    """Make the outbox row of an event."""
+    event_id = derive_event_id(tenant, event)
+    body = Event(event.aggregate, event.sequence, wire_time(now), raw(event.data), event.user_ids)
+    envelope = Envelope(event_id, event.type, tenant, raw(body), traceparent=traceparent)
+    return Outgoing(event_id, topology.events.name, family(event.type), encode(envelope))
 
 
 def outgoing_command(topology: Topology, tenant: str, command: Send, *, reply_to: str, traceparent: str = "") -> Outgoing:

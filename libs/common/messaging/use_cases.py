@@ -9,7 +9,7 @@ import msgspec
 
 from libs.common.kernel.errors import Refusal
 from libs.common.kernel.ids import Tenant
-from libs.common.persistence.rows import Row, Table
+from libs.common.persistence.rows import Key, Row, Table
 from libs.common.persistence.state import Needs, State
 
 M_contra = TypeVar("M_contra", contravariant=True)
@@ -67,6 +67,8 @@ class Decision:
     events: tuple[Announce, ...] = ()
     commands: tuple[Send, ...] = ()
     answers: tuple[Answer, ...] = ()
+    removed: tuple[tuple[Table[Any], Key], ...] = ()
+    """Rows to delete, by primary key; each was loaded, or put by a decision of the same batch."""
 
 
 def refuse(code: str, message: str, **details: Any) -> Decision:  # noqa: ANN401 - details are JSON of any shape

@@ -29,7 +29,12 @@ BATCHES_AT_ONCE: Final = 2
 CONFLICT_RERUNS_MAX: Final = 10
 BACKOFF_SECONDS: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
-_CONFLICTS: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.UniqueViolationError)
+_CONFLICTS: Final = (
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.UniqueViolationError,
+    asyncpg.InvalidCachedStatementError,
+)
 _OUTAGES: Final = (
     OSError,
     TimeoutError,
@@ -176,6 +181,8 @@ class WritePath:
             async with self._pool.acquire() as connection, connection.transaction():
                 effects = await batch.run(connection)
         faults.reach("write.after_commit")
+        if self._schema.committed is not None:
+            self._schema.committed(effects.decided)
         return effects
 
     async def _tell(self, effects: Effects, batch: list[_Waiting]) -> None:

@@ -31,6 +31,7 @@ class State:
     _rows: dict[AnyTable, dict[Key, Any]] = field(default_factory=dict)
     _loaded: set[tuple[AnyTable, Key]] = field(default_factory=set)
     _changed: dict[AnyTable, dict[Key, Any]] = field(default_factory=dict)
+    _removed: dict[AnyTable, set[Key]] = field(default_factory=dict)
 
     def get(self, table: Table[Row], key: Key) -> Row | None:
         """Return a row as the decisions before this one left it."""
@@ -47,6 +48,13 @@ class State:
         key = table.key_of(row)
         self._rows.setdefault(table, {})[key] = row
         self._changed.setdefault(table, {})[key] = row
+
+    def remove(self, table: AnyTable, key: Key) -> None:
+        """Forget a row, and delete it if the database has it."""
+        self._rows.get(table, {}).pop(key, None)
+        self._changed.get(table, {}).pop(key, None)
+        if (table, key) in self._loaded:
+            self._removed.setdefault(table, set()).add(key)
 
     def _loaded_rows(self, table: Table[Row], rows: Iterable[Row]) -> None:
         known = self._rows.setdefault(table, {})
@@ -71,11 +79,13 @@ class State:
                 self._loaded_rows(table, await table.load_by(connection, table.key[:width], prefixes))
 
     async def write(self, connection: Connection, tables: Iterable[AnyTable]) -> None:
-        """Write every change, one insert and one update a table, in the order of `tables`."""
+        """Write every change, one delete, one insert and one update a table, in the order of `tables`."""
         for table in tables:
-            changed = self._changed.get(table)
-            if not changed or table.index:
+            changed, removed = self._changed.get(table, {}), self._removed.get(table)
+            if table.index:
                 continue
+            if removed:
+                await table.delete(connection, list(removed))
             new = [row for key, row in changed.items() if (table, key) not in self._loaded]
             old = [row for key, row in changed.items() if (table, key) in self._loaded]
             if new:
