@@ -1,0 +1,66 @@
+"""Asks the ledger again for what it has not answered: the same journal id, so that it moves money once."""
+
+import asyncio
+from typing import Final
+
+import asyncpg
+import structlog
+
+from libs.common.messaging import faults
+from libs.common.messaging.batch import outgoing_command
+from libs.common.messaging.worker import Parts
+from libs.common.observability.metrics import PENDING_OLDEST, STUCK_INTENTS
+from services.escrow.domain.intents import RESEND_AFTER
+from services.escrow.handlers.asking import journal_of
+from services.escrow.store import pending
+
+INTERVAL_SECONDS: Final = 1.0
+BATCH_ROWS: Final = 200
+LONGEST_WAIT_SECONDS: Final = 60.0
+ALARM_TRIES: Final = 20
+"""About a quarter of an hour of asking: a person must look."""
+_log = structlog.get_logger("offerhub.sweeper")
+
+
+async def sweep(parts: Parts) -> None:
+    """Look once a second until cancelled."""
+    while True:
+        try:
+            while await sweep_once(parts) == BATCH_ROWS:
+                pass
+            await _measure(parts)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            _log.warning("sweeper.trouble", error=repr(error))
+        await asyncio.sleep(INTERVAL_SECONDS)
+
+
+async def sweep_once(parts: Parts) -> int:
+    """Send the intents again that are due, and return how many were; one that can't be sent now is due again later."""
+    due = await pending.take_due(
+        parts.pool,
+        now=parts.clock.now(),
+        limit=BATCH_ROWS,
+        first=RESEND_AFTER.total_seconds(),
+        longest=LONGEST_WAIT_SECONDS,
+    )
+    if not due:
+        return 0
+    faults.reach("intent.resend")
+    sent: list[asyncio.Future[None]] = []
+    for item in due:
+        report = _log.error if item.tries >= ALARM_TRIES else _log.warning
+        report("intent.resent", order_id=item.order_id, action=item.pending.action, tries=item.tries)
+        command = journal_of(item.order_id, item.pending)
+        message = outgoing_command(parts.publisher.topology, item.tenant, command, reply_to=parts.own_queue)
+        sent.append(parts.publisher.send(message.body, exchange=message.exchange, routing_key=message.routing_key))
+    for outcome in await asyncio.gather(*sent, return_exceptions=True):
+        if outcome is not None:
+            _log.warning("intent.not_sent", error=repr(outcome))
+    return len(due)
+
+
+async def _measure(parts: Parts) -> None:
+    since, stuck = await pending.age(parts.pool, alarm_tries=ALARM_TRIES)
+    now = parts.clock.now()
+    PENDING_OLDEST.set(0.0 if since is None else max(0.0, (now - since).total_seconds()))
+    STUCK_INTENTS.set(stuck)

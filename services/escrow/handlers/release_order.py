@@ -1,0 +1,44 @@
+"""Pay the seller out of escrow, less the platform's fee."""
+
+from libs.common.contracts.commands.escrow import ReleaseOrder
+from libs.common.messaging.use_cases import Context, Decision
+from libs.common.persistence.state import Needs, State
+from services.escrow.domain import journals
+from services.escrow.domain.intents import intend
+from services.escrow.domain.rules import acts_for, all_completed, guard, not_disputed, order_not_found
+from services.escrow.domain.shares import all_to_seller
+from services.escrow.domain.states import OrderAction
+from services.escrow.handlers.asking import ask_ledger, needs_order
+from services.escrow.store.rows import ORDERS
+
+
+def needs(message: ReleaseOrder, context: Context) -> Needs:
+    """Name the order."""
+    return needs_order(context.tenant, message.order_id)
+
+
+def decide(state: State, message: ReleaseOrder, context: Context) -> Decision:
+    """Ask the ledger to pay, once every milestone is completed; only the buyer may be named as the one who wants it."""
+    order = state.get(ORDERS, (context.tenant, message.order_id))
+    if order is None:
+        return Decision(reply=order_not_found(message.order_id))
+    refusal = (
+        not_disputed(order)
+        or guard(order, OrderAction.RELEASE)
+        or acts_for(order, message.requested_by, allowed=(order.buyer_id,))
+        or all_completed(order)
+    )
+    if refusal is not None:
+        return Decision(reply=refusal)
+    shares = all_to_seller(order.amount, fee_bps=order.fee_bps)
+    return ask_ledger(
+        *intend(
+            order,
+            OrderAction.RELEASE,
+            journals.pay_out(order, "release", shares),
+            command_id=context.message_id,
+            now=context.now,
+            shares=shares,
+            reason=message.reason,
+        )
+    )
