@@ -54,6 +54,7 @@ class State:
         self._rows.get(table, {}).pop(key, None)
         self._changed.get(table, {}).pop(key, None)
         if (table, key) in self._loaded:
+            self._loaded.discard((table, key))
             self._removed.setdefault(table, set()).add(key)
 
     def _loaded_rows(self, table: Table[Row], rows: Iterable[Row]) -> None:
