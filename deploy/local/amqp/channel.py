@@ -156,7 +156,7 @@ class Channel:
     def reject(self, tag: int, *, multiple: bool, requeue: bool) -> None:
         taken = self._take(tag, multiple=multiple)
         if requeue:
-            self._requeue(taken)
+            self._requeue(taken, by_client=True)
         else:
             for held in taken:
                 held.queue.reject(held.entry)
@@ -167,7 +167,7 @@ class Channel:
         """Requeues everything that is not settled."""
         taken = list(self._held.values())
         self._held.clear()
-        self._requeue(taken)
+        self._requeue(taken, by_client=True)
         for held in taken:
             self._give_credit(held)
 
@@ -189,12 +189,15 @@ class Channel:
                 tags.append(one)
         return [self._held.pop(one) for one in tags]
 
-    def _requeue(self, taken: list[Held]) -> None:
+    def _requeue(self, taken: list[Held], *, by_client: bool) -> None:
         by_queue: dict[Queue, list[Entry]] = {}
         for held in taken:
             by_queue.setdefault(held.queue, []).append(held.entry)
         for queue, entries in by_queue.items():
-            queue.requeue(entries)
+            if by_client:
+                queue.requeue(entries)
+            else:
+                queue.put_back(entries)
 
     def _give_credit(self, held: Held) -> None:
         consumer = held.consumer
@@ -238,7 +241,7 @@ class Channel:
             self.cancel(tag)
         taken = list(self._held.values())
         self._held.clear()
-        self._requeue(taken)
+        self._requeue(taken, by_client=False)
 
     def resolve(self, queue: str) -> str:
         """An empty queue name means the last queue declared on this channel."""
@@ -258,7 +261,7 @@ def _expiration(raw_properties: bytes) -> int | None:
 
 def _delivered_properties(queue: Queue, entry: Entry) -> bytes:
     raw = entry.message.properties
-    return with_delivery_count(raw, entry.delivery_count) if queue.is_quorum and entry.delivery_count else raw
+    return with_delivery_count(raw, entry.delivery_count) if queue.is_quorum else raw
 
 
 def _unknown_tag(tag: int) -> ChannelError:

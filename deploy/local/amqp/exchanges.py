@@ -65,12 +65,16 @@ class Exchange:
             case ExchangeKind.FANOUT:
                 return list(dict.fromkeys(queue for queue, _ in self.bindings()))
             case ExchangeKind.TOPIC:
-                words = key.split(".")
+                words = _words(key)
                 found: dict[str, None] = {}
                 for pattern, queues in self._queues_by_key.items():
-                    if topic_matches(pattern.split("."), words):
+                    if topic_matches(_words(pattern), words):
                         found.update(queues)
                 return list(found)
+
+
+def _words(key: str) -> list[str]:
+    return key.split(".") if key else []
 
 
 def topic_matches(pattern: list[str], words: list[str]) -> bool:

@@ -11,6 +11,9 @@ ENTRY_OVERHEAD_BYTES = 768
 """What one queued message costs beside its body: objects, property list and deque slot."""
 
 
+DELIVERY_COUNT = "x-delivery-count"
+
+
 class Message:
     """What was published: address, property list and body as raw octets, shared by all queues it was routed to."""
 
@@ -49,10 +52,12 @@ class Death:
 
 
 def with_delivery_count(raw: bytes, count: int) -> bytes:
-    """The property list of a quorum queue's redelivery."""
+    """The property list of a quorum queue's delivery; RabbitMQ 3.10 counts from 0."""
+    if DELIVERY_COUNT.encode() not in raw:
+        return properties.append_header(raw, DELIVERY_COUNT, properties.long_field(count))
     parts = properties.split(raw)
     fields = properties.header_fields(parts)
-    return properties.join(properties.with_headers(parts, {**fields, "x-delivery-count": properties.long_field(count)}))
+    return properties.join(properties.with_headers(parts, {**fields, DELIVERY_COUNT: properties.long_field(count)}))
 
 
 def bury(message: Message, death: Death, *, exchange: str, routing_key: str | None) -> Message:
@@ -81,7 +86,7 @@ def bury(message: Message, death: Death, *, exchange: str, routing_key: str | No
     fields["x-death"] = properties.array_field(_encoded_death(one) for one in history)
     for name, value in (("reason", death.reason), ("queue", death.queue), ("exchange", dead_exchange)):
         fields.setdefault(f"x-first-death-{name}", properties.field(value))
-    fields.pop("x-delivery-count", None)
+    fields.pop(DELIVERY_COUNT, None)
     address = wire.address(exchange, dead_key if routing_key is None else routing_key)
     return Message(address, properties.join(properties.with_headers(parts, fields)), message.body)
 

@@ -45,6 +45,8 @@ def exchange_delete(channel: Channel, method: commands.Exchange.Delete, _: objec
 
 
 def queue_declare(channel: Channel, method: commands.Queue.Declare, connection: object) -> base.Frame | None:
+    if method.passive and method.queue == DIRECT_REPLY_TO:
+        return commands.Queue.DeclareOk(DIRECT_REPLY_TO, 0, 0)  # FastStream asks for it at every start, to use it or not
     if method.passive:
         queue = channel.vhost.queue(channel.resolve(method.queue), connection)
         queue.touch()

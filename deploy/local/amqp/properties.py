@@ -10,7 +10,6 @@ HEADERS_BIT = 13
 DELIVERY_MODE_BIT = 12
 EXPIRATION_BIT = 8
 
-EXPIRATION_FLAG = 1 << EXPIRATION_BIT
 PERSISTENT = b"\x02"
 
 _LOWEST_BIT = 2
@@ -50,6 +49,8 @@ def split(raw: bytes) -> dict[int, bytes]:
             raise ValueError("property list is truncated")
         found[bit] = raw[position:end]
         position = end
+    if position != len(raw):
+        raise ValueError("octets after the property list")
     return found
 
 
@@ -75,10 +76,17 @@ def is_persistent(raw: bytes) -> bool:
 
 
 def expiration_ms(raw: bytes) -> int | None:
-    """The per-message TTL; raises ValueError when it is not a number of milliseconds."""
-    if not flags(raw) & EXPIRATION_FLAG:
+    """The per-message TTL of a publish, after a check of the whole list, so that nobody downstream meets a malformed one.
+
+    Raises:
+        ValueError: the list is malformed, or the expiration is not a number of milliseconds.
+    """
+    parts = split(raw)
+    if HEADERS_BIT in parts:
+        header_fields(parts)
+    if EXPIRATION_BIT not in parts:
         return None
-    text = split(raw)[EXPIRATION_BIT][1:].decode()
+    text = parts[EXPIRATION_BIT][1:].decode()
     if not (text.isascii() and text.isdigit()):
         raise ValueError(f"invalid expiration {text!r}")
     return int(text)
@@ -121,6 +129,22 @@ def with_headers(parts: dict[int, bytes], fields: dict[str, bytes]) -> dict[int,
 def _named(name: str, value: bytes) -> bytes:
     encoded = name.encode()
     return bytes((len(encoded),)) + encoded + value
+
+
+def append_header(raw: bytes, name: str, value: bytes) -> bytes:
+    """The property list with one more header, without a look at the others; the name must not be there yet."""
+    word = int.from_bytes(raw[:2], "big")
+    position = 2
+    for bit in (15, 14):  # content type and content encoding stand before the headers
+        if word >> bit & 1:
+            position += 1 + raw[position]
+    added = _named(name, value)
+    if not word >> HEADERS_BIT & 1:
+        word |= 1 << HEADERS_BIT
+        return word.to_bytes(2, "big") + raw[2:position] + len(added).to_bytes(4, "big") + added + raw[position:]
+    size = int.from_bytes(raw[position : position + 4], "big")
+    end = position + 4 + size
+    return raw[:position] + (size + len(added)).to_bytes(4, "big") + raw[position + 4 : end] + added + raw[end:]
 
 
 def field(value: FieldValue) -> bytes:

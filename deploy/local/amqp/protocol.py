@@ -112,7 +112,7 @@ class BrokerProtocol(asyncio.Protocol):
         position, length = 0, len(data)
         limit = self.frame_max - wire.FRAME_OVERHEAD
         receive = self._session.receive
-        while length - position > _PREFIX_SIZE and not self._waits_for_memory:
+        while length - position >= _PREFIX_SIZE and not self._waits_for_memory:
             kind, number, size = wire.FRAME_PREFIX.unpack_from(data, position)
             if size > limit:
                 raise ConnectionFault(FRAME_ERROR, f"frame of {size} octets is larger than the negotiated {limit}")
@@ -198,8 +198,8 @@ class BrokerProtocol(asyncio.Protocol):
             self._beat(heartbeat_seconds / 2)
 
     def _beat(self, tick_seconds: float) -> None:
-        if not self._spoke:
-            self.send(wire.HEARTBEAT_FRAME)
+        if not self._spoke and self._transport is not None:
+            self._transport.write(wire.HEARTBEAT_FRAME)
         self._spoke = False
         # A connection that waits for memory is not read, so nothing can be heard from it.
         self._silent_ticks = 0 if self._heard or self._waits_for_memory else self._silent_ticks + 1

@@ -1,6 +1,6 @@
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from deploy.local.amqp.memory import MemoryGauge
@@ -116,8 +116,22 @@ class Queue:
         if self.unsettled.pop(entry.position, None) is not None:
             self._drop(entry, "rejected")
 
-    def requeue(self, entries: Iterable[Entry]) -> None:
-        """Gives entries back to their places; a quorum queue buries those past its delivery limit."""
+    def requeue(self, entries: Sequence[Entry]) -> None:
+        """The consumer wants the entries delivered again.
+
+        They return to their places, except in a quorum queue without a delivery limit, where RabbitMQ puts them last, so that a
+        poison message cannot hold up the queue for ever.
+        """
+        if self.is_quorum and self.settings.delivery_limit is None:
+            for entry in entries:
+                if self.unsettled.pop(entry.position, None) is not None:
+                    entry.position = self._next_position
+                    self._next_position += 1
+                    self.unsettled[entry.position] = entry
+        self.put_back(entries)
+
+    def put_back(self, entries: Sequence[Entry]) -> None:
+        """Whoever held the entries is gone; they return to their places, or die of a quorum queue's delivery limit."""
         limit = self.settings.delivery_limit
         for entry in entries:
             if self.unsettled.pop(entry.position, None) is None:
@@ -139,6 +153,9 @@ class Queue:
         return count
 
     def _insert(self, entry: Entry) -> None:
+        if not self.ready or self.ready[-1].position < entry.position:
+            self.ready.append(entry)
+            return
         # Only earlier requeued entries can stand before this one, so the scan is as short as their number.
         index = 0
         for other in self.ready:
