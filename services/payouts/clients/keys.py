@@ -1,0 +1,31 @@
+"""Key pairs of deposit wallets."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from libs.common.persistence.sealing import Entropy
+from services.payouts.domain.strkey import KEY_BYTES, account_address, secret_seed
+
+
+@dataclass(frozen=True, slots=True)
+class Keypair:
+    """A Stellar account's key: `G…` for everyone, `S…` for nobody."""
+
+    public_key: str
+    secret: str = field(repr=False)
+
+
+MintKeypair = Callable[[], Keypair]
+
+
+def keypair_from(seed: bytes) -> Keypair:
+    """Derive the key pair of 32 bytes of seed (RFC 8032)."""
+    public_key = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+    return Keypair(account_address(public_key), secret_seed(seed))
+
+
+def minting(entropy: Entropy) -> MintKeypair:
+    """Make key pairs from this randomness."""
+    return lambda: keypair_from(entropy(KEY_BYTES))

@@ -1,0 +1,36 @@
+"""Stellar's text form of keys (SEP-23): version byte, 32 bytes of key, CRC16-XMODEM, in base 32.
+
+Written out here because loading stellar-sdk for these lines costs each process 57 MB.
+"""
+
+import base64
+from typing import Final
+
+_ACCOUNT_VERSION: Final = 6 << 3  # spells a leading G
+_SEED_VERSION: Final = 18 << 3  # spells a leading S
+_POLYNOMIAL: Final = 0x1021
+KEY_BYTES: Final = 32
+
+
+def account_address(public_key: bytes) -> str:
+    """Spell an Ed25519 public key as an account, `G…`."""
+    return _spell(_ACCOUNT_VERSION, public_key)
+
+
+def secret_seed(seed: bytes) -> str:
+    """Spell an Ed25519 seed as a secret, `S…`."""
+    return _spell(_SEED_VERSION, seed)
+
+
+def _spell(version: int, key: bytes) -> str:
+    payload = bytes([version]) + key
+    return base64.b32encode(payload + _crc16(payload).to_bytes(2, "little")).decode()
+
+
+def _crc16(data: bytes) -> int:
+    crc = 0
+    for byte in data:
+        crc ^= byte << 8
+        for _ in range(8):
+            crc = (crc << 1 ^ _POLYNOMIAL) & 0xFFFF if crc & 0x8000 else crc << 1
+    return crc

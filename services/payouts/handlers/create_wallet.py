@@ -1,0 +1,61 @@
+"""Give each new user a deposit wallet, whose secret is sealed before it is written anywhere."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from libs.common.contracts.envelope import Event
+from libs.common.contracts.events.ledger import UserCreated
+from libs.common.contracts.events.payouts import WalletCreated
+from libs.common.kernel.ids import sibling_id
+from libs.common.messaging.use_cases import Announce, Context, Decision
+from libs.common.persistence.sealing import KeyRing
+from libs.common.persistence.state import Needs, State
+from services.payouts.clients.keys import MintKeypair
+from services.payouts.domain.networks import PROVIDER, Network
+from services.payouts.store.rows import PARTIES, WALLETS, PartyRow, WalletRow
+
+_user: Final = msgspec.json.Decoder(UserCreated)
+
+
+@dataclass(frozen=True, slots=True)
+class CreateWallet:
+    """Obeys `user.created`; needs a source of key pairs and a ring to seal them with."""
+
+    network: Network
+    mint: MintKeypair = field(repr=False)
+    ring: KeyRing = field(repr=False)
+
+    def needs(self, message: Event, context: Context) -> Needs:
+        """See whether the user is known and has a wallet."""
+        key = (context.tenant, _user.decode(message.data).user_id)
+        return Needs(rows=((PARTIES, key), (WALLETS, key)))
+
+    def decide(self, state: State, message: Event, context: Context) -> Decision:
+        """Take the user in, and make the wallet unless there is one."""
+        user = _user.decode(message.data)
+        key = (context.tenant, user.user_id)
+        party, wallet = state.get(PARTIES, key), state.get(WALLETS, key)
+        learned = PartyRow(context.tenant, user.user_id, user.status, message.sequence)
+        parties = ((PARTIES, learned),) if party is None or party.sequence < message.sequence else ()
+        if wallet is not None:
+            return Decision(rows=parties)
+        made = self._made(user.user_id, context)
+        data = WalletCreated(user.user_id, made.id, made.public_key, made.provider, made.network)
+        event = Announce("wallet.created", f"wallet:{made.id}", made.sequence, data, user_ids=(user.user_id,))
+        return Decision(rows=(*parties, (WALLETS, made)), events=(event,))
+
+    def _made(self, user_id: str, context: Context) -> WalletRow:
+        keypair = self.mint()
+        return WalletRow(
+            tenant=context.tenant,
+            id=sibling_id("wal", user_id),
+            user_id=user_id,
+            public_key=keypair.public_key,
+            provider=PROVIDER,
+            network=self.network,
+            sealed_secret=self.ring.seal(keypair.secret.encode(), context.tenant, user_id, keypair.public_key),
+            sequence=1,
+            created_at=context.now,
+        )

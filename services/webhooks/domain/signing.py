@@ -1,0 +1,72 @@
+"""Signatures of a delivery: the documented header, and the Standard Webhooks ones (standardwebhooks.com) side by side."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from typing import Final
+
+MARK: Final = "whsec_"
+"""Begins a secret that is base64 of the key; any other secret is text whose UTF-8 bytes are the key."""
+SECRET_BYTES: Final = 32
+SECRET_LENGTHS: Final = range(8, 257)
+
+
+def generated_secret(random_bytes: bytes) -> str:
+    """Spell random bytes as a secret."""
+    return MARK + base64.b64encode(random_bytes).decode()
+
+
+def secret_problem(secret: str) -> str | None:
+    """Say why a text can't be a secret, or None when it can."""
+    if len(secret) not in SECRET_LENGTHS:
+        return f"must have {SECRET_LENGTHS.start} to {SECRET_LENGTHS.stop - 1} characters"
+    try:
+        key = standard_key(secret)
+    except binascii.Error:
+        return f"begins with {MARK} but is not base64 after it"
+    return None if key else f"has no key after {MARK}"
+
+
+def standard_key(secret: str) -> bytes:
+    """Return the key of the Standard Webhooks signature.
+
+    Raises:
+        binascii.Error: the secret is marked as base64 and is none.
+    """
+    if secret.startswith(MARK):
+        return base64.b64decode(secret.removeprefix(MARK), validate=True)
+    return secret.encode()
+
+
+def signing_key(secret: str) -> str:
+    """Spell a secret the way the published verifiers read it."""
+    return MARK + base64.b64encode(standard_key(secret)).decode()
+
+
+def standard_signature(secret: str, *, event_id: str, timestamp: int, body: bytes) -> str:
+    """Sign `id.timestamp.body` (HMAC-SHA256) for the `webhook-signature` header."""
+    message = f"{event_id}.{timestamp}.".encode() + body
+    return "v1," + base64.b64encode(hmac.digest(standard_key(secret), message, hashlib.sha256)).decode()
+
+
+def body_signature(secret: str, body: bytes) -> str:
+    """Sign the body alone for `X-OfferHub-Signature`; the key is the secret's text as it was given."""
+    return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+def delivery_headers(
+    secret: str, *, event_id: str, event_type: str, delivery_id: str, attempt: int, timestamp: int, body: bytes
+) -> dict[str, str]:
+    """Build every header of one attempt; `timestamp` is Unix seconds of this attempt, not of the event."""
+    return {
+        "Content-Type": "application/json",
+        "User-Agent": "OfferHub-Webhooks/1",
+        "webhook-id": event_id,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": standard_signature(secret, event_id=event_id, timestamp=timestamp, body=body),
+        "X-OfferHub-Signature": body_signature(secret, body),
+        "X-OfferHub-Event": event_type,
+        "X-OfferHub-Delivery": delivery_id,
+        "X-OfferHub-Attempt": str(attempt),
+    }

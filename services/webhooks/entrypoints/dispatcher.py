@@ -1,0 +1,160 @@
+"""The dispatcher: claims due deliveries, keeps many posts under way at once, and records their outcomes in batches."""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import asyncpg
+import structlog
+from prometheus_client import Counter as MetricCounter
+from prometheus_client import Gauge, Histogram
+
+from services.webhooks.domain.attempts import Claimed, LaneKey, Outcome
+from services.webhooks.handlers.deliver import Courier
+
+DRAIN_SECONDS: Final = 2.0
+HOUSEKEEPING_SECONDS: Final = 10.0
+TROUBLE_PAUSE_SECONDS: Final = 0.5
+_TROUBLE: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+ATTEMPTS = MetricCounter("offerhub_webhook_attempts_total", "Delivery attempts, by the state they led to", ["state"])
+POST_SECONDS = Histogram("offerhub_webhook_post_seconds", "Time from sending a delivery to its answer")
+IN_FLIGHT = Gauge("offerhub_webhook_in_flight", "Deliveries claimed by this process and not recorded yet")
+PENDING = Gauge("offerhub_webhook_pending", "Deliveries that are not finished")
+OVERDUE_SECONDS = Gauge("offerhub_webhook_overdue_seconds", "By how much the most overdue delivery is late")
+GAP_SECONDS = Gauge("offerhub_event_gap_seconds", "How long the oldest early event has waited for its predecessor")
+_log = structlog.get_logger("offerhub.dispatcher")
+
+
+@dataclass(slots=True)
+class Dispatcher:
+    """Runs until cancelled. At most `concurrency` deliveries are under way in this process."""
+
+    courier: Courier
+    wake: asyncio.Event
+    """Set by whoever made deliveries; without it they are found within `poll_seconds`."""
+    concurrency: int
+    poll_seconds: float
+    _in_flight: dict[tuple[str, str], Claimed] = field(default_factory=dict)
+    _busy: Counter[LaneKey] = field(default_factory=Counter)
+    _outcomes: list[Outcome] = field(default_factory=list)
+    _has_outcomes: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self) -> None:
+        """Dispatch; when cancelled let what is under way finish for a moment, then give its leases back."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                recorder = group.create_task(self._record_for_ever(), name="delivery recorder")
+                group.create_task(self._keep_house(), name="delivery housekeeping")
+                try:
+                    await self._claim_for_ever(lambda claimed: group.create_task(self._attempt(claimed)))
+                except asyncio.CancelledError:
+                    await self._drain(recorder)
+                    raise
+        except asyncio.CancelledError:
+            await self._release_all()
+            raise
+
+    async def _claim_for_ever(self, start: Callable[[Claimed], object]) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.poll_seconds):
+                    await self.wake.wait()
+            self.wake.clear()
+            try:
+                claimed = await self._claim()
+            except _TROUBLE as error:
+                _log.warning("dispatcher.trouble", error=repr(error))
+                await asyncio.sleep(TROUBLE_PAUSE_SECONDS)
+                continue
+            for item in claimed:
+                start(item)
+
+    async def _claim(self) -> list[Claimed]:
+        free = self.concurrency - len(self._in_flight)
+        if free <= 0:
+            return []
+        claimed = await self.courier.claim(limit=free, busy=self._busy)
+        for item in claimed:
+            self._in_flight[item.id, item.token] = item
+            self._busy[item.lane] += 1
+        IN_FLIGHT.set(len(self._in_flight))
+        return claimed
+
+    async def _attempt(self, claimed: Claimed) -> None:
+        try:
+            with POST_SECONDS.time():
+                outcome = await self.courier.attempt(claimed)
+        except Exception as error:  # noqa: BLE001 - the edge: one delivery's trouble must not end all others; its lease lapses
+            _log.error("delivery.broken", delivery_id=claimed.id, webhook_id=claimed.endpoint_id, error=repr(error))
+            self._finish(claimed)
+            return
+        self._outcomes.append(outcome)
+        self._has_outcomes.set()
+
+    async def _record_for_ever(self) -> None:
+        while True:
+            await self._has_outcomes.wait()
+            self._has_outcomes.clear()
+            outcomes, self._outcomes = self._outcomes, []
+            await self._record(outcomes)
+
+    async def _record(self, outcomes: list[Outcome]) -> None:
+        """Record outcomes, through an outage if need be; once their leases are over the deliveries are no longer ours."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.courier.policy.lease.total_seconds()):
+                while not await self._was_recorded(outcomes):  # noqa: ASYNC110 - a backoff, there is nothing to be told by
+                    await asyncio.sleep(TROUBLE_PAUSE_SECONDS)
+        for outcome in outcomes:
+            ATTEMPTS.labels(outcome.state).inc()
+            self._finish(outcome.claimed)
+        self.wake.set()
+
+    async def _was_recorded(self, outcomes: list[Outcome]) -> bool:
+        try:
+            await self.courier.record(outcomes)
+        except _TROUBLE as error:
+            _log.warning("dispatcher.record_trouble", error=repr(error), outcomes=len(outcomes))
+            return False
+        return True
+
+    def _finish(self, claimed: Claimed) -> None:
+        del self._in_flight[claimed.id, claimed.token]
+        self._busy[claimed.lane] -= 1
+        if not self._busy[claimed.lane]:
+            del self._busy[claimed.lane]
+        IN_FLIGHT.set(len(self._in_flight))
+
+    async def _keep_house(self) -> None:
+        while True:
+            try:
+                backlog = await self.courier.keep_house()
+                PENDING.set(backlog.pending)
+                OVERDUE_SECONDS.set(backlog.overdue_seconds)
+                GAP_SECONDS.set(backlog.gap_seconds)
+            except _TROUBLE as error:
+                _log.warning("dispatcher.housekeeping_trouble", error=repr(error))
+            await asyncio.sleep(HOUSEKEEPING_SECONDS)
+
+    async def _drain(self, recorder: asyncio.Task[None]) -> None:
+        """Wait until nothing is under way, unless nothing could be recorded any more."""
+        if self.courier.pool.is_closing():
+            return
+        idle = asyncio.create_task(self._until_idle())
+        await asyncio.wait({recorder, idle}, timeout=DRAIN_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        idle.cancel()
+
+    async def _until_idle(self) -> None:
+        while self._in_flight:
+            self.wake.clear()
+            await self.wake.wait()
+
+    async def _release_all(self) -> None:
+        if not self._in_flight or self.courier.pool.is_closing():
+            return
+        with contextlib.suppress(*_TROUBLE):
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await self.courier.release(list(self._in_flight.values()))

@@ -1,0 +1,76 @@
+"""Register an endpoint with its secret."""
+
+from dataclasses import dataclass
+
+from libs.common.contracts.commands.webhooks import CreateEndpoint
+from libs.common.contracts.events.webhooks import EndpointEvent
+from libs.common.kernel.errors import Refusal
+from libs.common.messaging.use_cases import Announce, Context, Decision
+from libs.common.persistence.sealing import Entropy, KeyRing
+from libs.common.persistence.state import Needs, State
+from services.webhooks.domain.endpoints import ENDPOINTS_MAX, Problem, description_problem, filters_problem, url_problem
+from services.webhooks.domain.event_filters import aggregate_of
+from services.webhooks.domain.signing import SECRET_BYTES, generated_secret, secret_problem, signing_key
+from services.webhooks.handlers.views import endpoint_view
+from services.webhooks.store.rows import ENDPOINTS, SECRETS, SUBSCRIPTIONS, EndpointRow, SecretRow, SubscriptionRow
+
+
+@dataclass(frozen=True, slots=True)
+class CreateEndpointUseCase:
+    """Needs a ring to seal secrets with, and randomness for those it makes itself."""
+
+    ring: KeyRing
+    entropy: Entropy
+    allow_private: bool
+
+    def needs(self, message: CreateEndpoint, context: Context) -> Needs:
+        """See whether it exists, and how many the tenant has."""
+        return Needs(rows=((ENDPOINTS, (context.tenant, message.endpoint_id)),), under=((SUBSCRIPTIONS, (context.tenant,)),))
+
+    def decide(self, state: State, message: CreateEndpoint, context: Context) -> Decision:
+        """Register it, or name the field that forbids it."""
+        known = state.get(ENDPOINTS, (context.tenant, message.endpoint_id))
+        if known is not None:
+            return Decision(reply=endpoint_view(known))
+        problem = self._problem(message)
+        if problem is None and len(state.under(SUBSCRIPTIONS, (context.tenant,))) >= ENDPOINTS_MAX:
+            problem = Problem("url", f"there are {ENDPOINTS_MAX} endpoints already; delete one first")
+        if problem is not None:
+            fields = [{"field": problem.field, "message": problem.message}]
+            return Decision(reply=Refusal("VALIDATION_ERROR", f"{problem.field} {problem.message}", {"fields": fields}))
+        generated = None if message.secret is not None else generated_secret(self.entropy(SECRET_BYTES))
+        return self._registered(message, context, secret=message.secret or generated or "", generated=generated)
+
+    def _problem(self, message: CreateEndpoint) -> Problem | None:
+        secret = None if message.secret is None else secret_problem(message.secret)
+        return (
+            url_problem(message.url, allow_private=self.allow_private)
+            or filters_problem(message.events)
+            or description_problem(message.description)
+            or (None if secret is None else Problem("secret", secret))
+        )
+
+    def _registered(self, message: CreateEndpoint, context: Context, *, secret: str, generated: str | None) -> Decision:
+        tenant, events = context.tenant, tuple(dict.fromkeys(message.events))
+        endpoint = EndpointRow(
+            tenant=tenant,
+            id=message.endpoint_id,
+            url=message.url,
+            events=events,
+            description=message.description,
+            active=True,
+            sequence=1,
+            created_at=context.now,
+            updated_at=context.now,
+        )
+        sealed = self.ring.seal(secret.encode(), tenant, endpoint.id)
+        event = EndpointEvent(endpoint.id, endpoint.url)
+        return Decision(
+            reply=endpoint_view(endpoint, secret=generated, signing_key=signing_key(secret)),
+            rows=(
+                (ENDPOINTS, endpoint),
+                (SUBSCRIPTIONS, SubscriptionRow(tenant, endpoint.id, events, active=True)),
+                (SECRETS, SecretRow(tenant, endpoint.id, 1, sealed, context.now)),
+            ),
+            events=(Announce("webhook.created", aggregate_of(endpoint.id), endpoint.sequence, event),),
+        )

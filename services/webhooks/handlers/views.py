@@ -1,0 +1,26 @@
+"""Rows in their public form."""
+
+from libs.common.contracts.replies.webhooks import Endpoint
+from libs.common.kernel.clock import wire_time
+from libs.common.kernel.errors import Refusal
+from services.webhooks.store.rows import EndpointRow
+
+
+def endpoint_view(row: EndpointRow, *, secret: str | None = None, signing_key: str | None = None) -> Endpoint:
+    """Show an endpoint; the secret and its key only to the one who registers it."""
+    return Endpoint(
+        id=row.id,
+        url=row.url,
+        events=row.events,
+        active=row.active,
+        description=row.description,
+        created_at=wire_time(row.created_at),
+        updated_at=wire_time(row.updated_at),
+        secret=secret,
+        signing_key=signing_key,
+    )
+
+
+def no_endpoint(endpoint_id: str) -> Refusal:
+    """Say that there is no such endpoint."""
+    return Refusal("WEBHOOK_NOT_FOUND", "No such webhook endpoint", {"webhook_id": endpoint_id})

@@ -1,0 +1,196 @@
+"""The webhooks service's rows and tables as its write path works with them."""
+
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from libs.common.persistence.rows import Table
+
+
+class LogHeadRow(msgspec.Struct, frozen=True, gc=False):
+    """How far a tenant's log has come; its lock is the lock root of everything that is logged."""
+
+    tenant: str
+    log: str
+    position: int
+
+
+class StreamRow(msgspec.Struct, frozen=True, gc=False):
+    """The last sequence of one aggregate that is in the log."""
+
+    tenant: str
+    aggregate: str
+    sequence: int
+
+
+class GapRow(msgspec.Struct, frozen=True, gc=False):
+    """An event that came before its predecessor and waits for it; `body` is what subscribers will receive."""
+
+    tenant: str
+    aggregate: str
+    sequence: int
+    id: str
+    type: str
+    user_ids: tuple[str, ...]
+    body: bytes
+    received_at: datetime
+
+
+class EventRow(msgspec.Struct, frozen=True, gc=False):
+    """A logged event; `position` counts 1, 2, 3 … per tenant without a gap, `body` is what subscribers receive."""
+
+    tenant: str
+    position: int
+    id: str
+    type: str
+    aggregate: str
+    sequence: int
+    user_ids: tuple[str, ...]
+    body: bytes
+    logged_at: datetime
+
+
+class EndpointRow(msgspec.Struct, frozen=True, gc=False):
+    """Where events go; `sequence` counts the events about the endpoint itself."""
+
+    tenant: str
+    id: str
+    url: str
+    events: tuple[str, ...]
+    description: str | None
+    active: bool
+    sequence: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class SubscriptionRow(msgspec.Struct, frozen=True, gc=False):
+    """What logging must know of an endpoint."""
+
+    tenant: str
+    id: str
+    events: tuple[str, ...]
+    active: bool
+
+
+class SecretRow(msgspec.Struct, frozen=True, gc=False):
+    """A signing secret, sealed for (tenant, endpoint); the highest number signs."""
+
+    tenant: str
+    endpoint_id: str
+    number: int
+    sealed: bytes
+    created_at: datetime
+
+
+class DeliveryRow(msgspec.Struct, frozen=True, gc=False):
+    """An event on its way to an endpoint. Without a payload: it is read from the log when it is sent."""
+
+    tenant: str
+    endpoint_id: str
+    id: str
+    position: int
+    state: str
+    attempts: int
+    next_attempt_at: datetime
+    last_status: int | None
+    last_error: str | None
+    lease_token: str | None
+    lease_until: datetime | None
+    created_at: datetime
+
+
+EVENT_LOG_NAME: Final = "events"
+
+LOG_HEADS: Final = Table(
+    "log_heads", LogHeadRow, {"tenant": "text", "log": "text", "position": "bigint"}, key=("tenant", "log"), lock=True
+)
+STREAMS: Final = Table(
+    "streams", StreamRow, {"tenant": "text", "aggregate": "text", "sequence": "bigint"}, key=("tenant", "aggregate")
+)
+GAPS: Final = Table(
+    "event_gaps",
+    GapRow,
+    {
+        "tenant": "text",
+        "aggregate": "text",
+        "sequence": "bigint",
+        "id": "text",
+        "type": "text",
+        "user_ids": "jsonb",
+        "body": "bytea",
+        "received_at": "timestamptz",
+    },
+    key=("tenant", "aggregate", "sequence"),
+)
+EVENT_LOG: Final = Table(
+    "event_log",
+    EventRow,
+    {
+        "tenant": "text",
+        "position": "bigint",
+        "id": "text",
+        "type": "text",
+        "aggregate": "text",
+        "sequence": "bigint",
+        "user_ids": "jsonb",
+        "body": "bytea",
+        "logged_at": "timestamptz",
+    },
+    key=("tenant", "position"),
+)
+ENDPOINTS: Final = Table(
+    "endpoints",
+    EndpointRow,
+    {
+        "tenant": "text",
+        "id": "text",
+        "url": "text",
+        "events": "jsonb",
+        "description": "text",
+        "active": "boolean",
+        "sequence": "bigint",
+        "created_at": "timestamptz",
+        "updated_at": "timestamptz",
+    },
+    key=("tenant", "id"),
+    lock=True,
+    frozen_columns=("created_at",),
+)
+SUBSCRIPTIONS: Final = Table(
+    "endpoints",
+    SubscriptionRow,
+    {"tenant": "text", "id": "text", "events": "jsonb", "active": "boolean"},
+    key=("tenant", "id"),
+    index=True,
+)
+"""The endpoints again, read without a lock: logging must not wait for a dispatcher that notes a failure."""
+SECRETS: Final = Table(
+    "secrets",
+    SecretRow,
+    {"tenant": "text", "endpoint_id": "text", "number": "integer", "sealed": "bytea", "created_at": "timestamptz"},
+    key=("tenant", "endpoint_id", "number"),
+)
+DELIVERIES: Final = Table(
+    "deliveries",
+    DeliveryRow,
+    {
+        "tenant": "text",
+        "endpoint_id": "text",
+        "id": "text",
+        "position": "bigint",
+        "state": "text",
+        "attempts": "integer",
+        "next_attempt_at": "timestamptz",
+        "last_status": "integer",
+        "last_error": "text",
+        "lease_token": "text",
+        "lease_until": "timestamptz",
+        "created_at": "timestamptz",
+    },
+    key=("tenant", "endpoint_id", "id"),
+)
+
+LOCK_ORDER: Final = (LOG_HEADS, ENDPOINTS, SUBSCRIPTIONS, STREAMS, GAPS, EVENT_LOG, SECRETS, DELIVERIES)
+"""Every transaction touches the tables in this order, so no two wait for each other."""

@@ -1,0 +1,148 @@
+"""The webhooks schema as SQLModel describes it: for migrations and for the test that the rows match."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, Index, LargeBinary, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+from libs.common.persistence.tables import APPEND_ONLY, InboxColumns, OutboxColumns, schema_metadata, shared_table_args
+
+metadata = schema_metadata("webhooks")
+_INSTANT: Any = DateTime(timezone=True)
+
+
+class Base(SQLModel):
+    """Everything in this schema."""
+
+    metadata = metadata
+
+
+class Inbox(InboxColumns, Base, table=True):
+    """See libs.common.persistence.inbox."""
+
+    __tablename__ = "inbox"
+    __table_args__: ClassVar[Any] = shared_table_args("inbox")
+
+
+class Outbox(OutboxColumns, Base, table=True):
+    """See libs.common.persistence.outbox."""
+
+    __tablename__ = "outbox"
+    __table_args__: ClassVar[Any] = shared_table_args("outbox")
+
+
+class LogHead(Base, table=True):
+    """How far a tenant's log has come."""
+
+    __tablename__ = "log_heads"
+    tenant: str = Field(sa_type=Text, primary_key=True)
+    log: str = Field(sa_type=Text, primary_key=True)
+    position: int = Field(sa_type=BigInteger)
+
+
+class Stream(Base, table=True):
+    """The last logged sequence of each aggregate."""
+
+    __tablename__ = "streams"
+    tenant: str = Field(sa_type=Text, primary_key=True)
+    aggregate: str = Field(sa_type=Text, primary_key=True)
+    sequence: int = Field(sa_type=BigInteger)
+
+
+class EventGap(Base, table=True):
+    """Events that wait for their predecessor."""
+
+    __tablename__ = "event_gaps"
+    tenant: str = Field(sa_type=Text, primary_key=True)
+    aggregate: str = Field(sa_type=Text, primary_key=True)
+    sequence: int = Field(sa_type=BigInteger, primary_key=True)
+    id: str = Field(sa_type=Text)
+    type: str = Field(sa_type=Text)
+    user_ids: list[str] = Field(sa_type=JSONB)
+    body: bytes = Field(sa_type=LargeBinary)
+    received_at: datetime = Field(sa_type=_INSTANT)
+
+
+class LoggedEvent(Base, table=True):
+    """What happened, in order."""
+
+    __tablename__ = "event_log"
+    __table_args__: ClassVar[Any] = (
+        Index("event_log_sequence", "tenant", "aggregate", "sequence", unique=True),
+        Index("event_log_id", "tenant", "id", unique=True),
+        {"comment": f"{APPEND_ONLY}: what happened"},
+    )
+    tenant: str = Field(sa_type=Text, primary_key=True)
+    position: int = Field(sa_type=BigInteger, primary_key=True)
+    id: str = Field(sa_type=Text)
+    type: str = Field(sa_type=Text)
+    aggregate: str = Field(sa_type=Text)
+    sequence: int = Field(sa_type=BigInteger)
+    user_ids: list[str] = Field(sa_type=JSONB)
+    body: bytes = Field(sa_type=LargeBinary)
+    logged_at: datetime = Field(sa_type=_INSTANT)
+
+
+class Endpoint(Base, table=True):
+    """Where events go."""
+
+    __tablename__ = "endpoints"
+    tenant: str = Field(sa_type=Text, primary_key=True)
+    id: str = Field(sa_type=Text, primary_key=True)
+    url: str = Field(sa_type=Text)
+    events: list[str] = Field(sa_type=JSONB)
+    description: str | None = Field(sa_type=Text)
+    active: bool
+    sequence: int = Field(sa_type=BigInteger)
+    created_at: datetime = Field(sa_type=_INSTANT)
+    updated_at: datetime = Field(sa_type=_INSTANT)
+
+
+class Secret(Base, table=True):
+    """Signing secrets, sealed."""
+
+    __tablename__ = "secrets"
+    tenant: str = Field(sa_type=Text, primary_key=True)
+    endpoint_id: str = Field(sa_type=Text, primary_key=True)
+    number: int = Field(primary_key=True)
+    sealed: bytes = Field(sa_type=LargeBinary)
+    created_at: datetime = Field(sa_type=_INSTANT)
+
+
+class Delivery(Base, table=True):
+    """The due table: events on their way to endpoints."""
+
+    __tablename__ = "deliveries"
+    __table_args__: ClassVar[Any] = (
+        Index("deliveries_once", "tenant", "position", "endpoint_id", unique=True),
+        Index("deliveries_due", "tenant", "endpoint_id", "next_attempt_at", postgresql_where=text("state = 'PENDING'")),
+        CheckConstraint("state IN ('PENDING', 'DELIVERED', 'EXHAUSTED', 'CANCELED')", name="deliveries_state_check"),
+    )
+    tenant: str = Field(sa_type=Text, primary_key=True)
+    endpoint_id: str = Field(sa_type=Text, primary_key=True)
+    id: str = Field(sa_type=Text, primary_key=True)
+    position: int = Field(sa_type=BigInteger)
+    state: str = Field(sa_type=Text)
+    attempts: int
+    next_attempt_at: datetime = Field(sa_type=_INSTANT)
+    last_status: int | None
+    last_error: str | None = Field(sa_type=Text)
+    lease_token: str | None = Field(sa_type=Text)
+    lease_until: datetime | None = Field(sa_type=_INSTANT)
+    created_at: datetime = Field(sa_type=_INSTANT)
+
+
+class Attempt(Base, table=True):
+    """What was tried, and what came back."""
+
+    __tablename__ = "attempts"
+    tenant: str = Field(sa_type=Text, primary_key=True)
+    delivery_id: str = Field(sa_type=Text, primary_key=True)
+    number: int = Field(primary_key=True)
+    started_at: datetime = Field(sa_type=_INSTANT)
+    duration_ms: int
+    status: int | None
+    error: str | None = Field(sa_type=Text)
+    response: bytes = Field(sa_type=LargeBinary)
