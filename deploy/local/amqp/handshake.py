@@ -28,6 +28,7 @@ class Handshake:
         self.frame_max = wire.FRAME_MAX
         self.heartbeat_seconds = 0
         self.notifies_cancel = False
+        self.hears_blocked = False
         self._open_vhost = open_vhost
         self._step = Step.START
 
@@ -51,6 +52,7 @@ class Handshake:
         capabilities = (method.client_properties or {}).get("capabilities")
         if isinstance(capabilities, dict):
             self.notifies_cancel = bool(capabilities.get("consumer_cancel_notify"))
+            self.hears_blocked = bool(capabilities.get("connection.blocked"))
         self._step = Step.TUNE
         return commands.Connection.Tune(CHANNEL_MAX, wire.FRAME_MAX, HEARTBEAT_SECONDS)
 

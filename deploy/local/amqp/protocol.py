@@ -35,6 +35,7 @@ class BrokerProtocol(asyncio.Protocol):
         self.is_writable = True
         self.notifies_cancel = False
         self._session = Session(self, handshake)
+        self._handshake = handshake
         self._gauge = gauge
         self._loop = loop
         self._connections = connections
@@ -133,7 +134,8 @@ class BrokerProtocol(asyncio.Protocol):
             self._waits_for_memory = True
             self._transport.pause_reading()
             self._gauge.when_clear(self._schedule_resume)
-            self.send(wire.method_frame(0, commands.Connection.Blocked("low on memory")))
+            if self._handshake.hears_blocked:
+                self.send(wire.method_frame(0, commands.Connection.Blocked("low on memory")))
 
     def _schedule_resume(self) -> None:
         self._loop.call_soon(self._memory_is_back)
@@ -143,7 +145,8 @@ class BrokerProtocol(asyncio.Protocol):
         if self._transport is None:
             return
         self._transport.resume_reading()
-        self.send(wire.method_frame(0, commands.Connection.Unblocked()))
+        if self._handshake.hears_blocked:
+            self.send(wire.method_frame(0, commands.Connection.Unblocked()))
         self._read_buffer()
 
     # --- writing --------------------------------------------------------------------------------------------------------
@@ -167,12 +170,10 @@ class BrokerProtocol(asyncio.Protocol):
             self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
+        emitters, self._emitters = self._emitters, []
+        for emit in emitters:
+            emit()
         self._flush_is_due = False
-        if self._emitters:
-            emitters, self._emitters = self._emitters, []
-            for emit in emitters:
-                emit()
-            self._flush_is_due = False
         out, self._out = self._out, []
         was_full = self._out_bytes > WRITE_HIGH_WATER_BYTES
         self._out_bytes = 0

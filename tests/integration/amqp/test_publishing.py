@@ -7,6 +7,7 @@ import pytest
 from aio_pika import ExchangeType
 from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import DeliveryError, PublishError
+from pamqp import commands
 
 from tests.integration.amqp.steps import DEADLINE_SECONDS, consume, declare, drain, fetch, publish
 
@@ -98,8 +99,9 @@ class TestPublishing:
         returned = caught.value.message
         assert returned is not None
         assert returned.body == b"lost"
-        assert caught.value.frame.reply_code == 312
-        assert caught.value.frame.reply_text == "NO_ROUTE"
+        why = caught.value.frame
+        assert isinstance(why, commands.Basic.Return)
+        assert (why.reply_code, why.reply_text) == (312, "NO_ROUTE")
 
     async def test_a_message_without_a_queue_is_confirmed_when_not_mandatory(self, channel: AbstractChannel, name: Name) -> None:
         async with asyncio.timeout(DEADLINE_SECONDS):

@@ -5,6 +5,7 @@ import pytest
 from aio_pika import ExchangeType
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import ChannelClosed, ChannelNotFoundEntity, ChannelPreconditionFailed
+from aiormq.channel import Channel as UnderlayChannel
 from aiormq.exceptions import ChannelAccessRefused, ChannelLockedResource
 
 from tests.integration.amqp.steps import consume, declare, drain, eventually, publish
@@ -162,6 +163,7 @@ class TestTopology:
         queue = await declare(channel, name())
         await consume(queue, tag="watcher")
         underlay = await channel.get_underlay_channel()
+        assert isinstance(underlay, UnderlayChannel)
         assert "watcher" in underlay.consumers
         await (await connection.channel()).queue_delete(queue.name)
         await eventually(lambda: "watcher" not in underlay.consumers)
