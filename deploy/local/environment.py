@@ -1,0 +1,80 @@
+"""The environment of the stack's processes, and the variables it tells a shell."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.local.settings import LocalSettings
+from deploy.local.state import ApiKeys, RunningProcess, Secrets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoints:
+    """Where a stack's servers answer."""
+
+    database_url: str
+    """The owner's URL of the stack's database."""
+    server_url: str
+    """A URL of the same server that can make and drop databases; empty when the environment named the database."""
+    amqp_url: str
+
+
+def shared(settings: LocalSettings, secrets: Secrets, endpoints: Endpoints) -> dict[str, str]:
+    """Name what every process of the stack is told."""
+    told = {
+        **settings.base_environment,
+        "PYTHONUNBUFFERED": "1",
+        "DATABASE_URL": endpoints.database_url,
+        "AMQP_URL": endpoints.amqp_url,
+        "OFFERHUB_BUS_PREFIX": settings.bus_prefix,
+        "OFFERHUB_DB_ROLE_SECRET": secrets.db_role_secret,
+        "OFFERHUB_MASTER_KEY": secrets.master_key,
+        "OFFERHUB_KEY_PEPPER": secrets.key_pepper,
+        "OFFERHUB_WALLET_KEYS": secrets.wallet_keys,
+        "OFFERHUB_WEBHOOK_SECRET_KEYS": secrets.webhook_secret_keys,
+        "OFFERHUB_WEBHOOK_PRIVATE_NETWORKS": "true",
+    }
+    return told | ({"REDIS_URL": settings.redis_url} if settings.redis_url else {})
+
+
+def of_process(shared_environment: dict[str, str], *, instance: str, port_file: Path) -> dict[str, str]:
+    """Add what one process alone is told."""
+    return shared_environment | {
+        "OFFERHUB_INSTANCE": instance,
+        "OFFERHUB_HEALTH_PORT": "0",
+        "OFFERHUB_HEALTH_PORT_FILE": str(port_file),
+    }
+
+
+def of_gateway(environment: dict[str, str], *, port: int, fd: int) -> dict[str, str]:
+    """Add what a gateway process alone is told: the socket it inherits, already bound."""
+    return environment | {"PORT": str(port), "OFFERHUB_GATEWAY_FD": str(fd)}
+
+
+def of_shell(
+    settings: LocalSettings,
+    secrets: Secrets,
+    endpoints: Endpoints,
+    *,
+    api_url: str,
+    keys: ApiKeys,
+    processes: Iterable[RunningProcess],
+) -> dict[str, str]:
+    """Name what run.env tells."""
+    told = {
+        "OFFERHUB_API_URL": api_url,
+        "OFFERHUB_MASTER_KEY": secrets.master_key,
+        "OFFERHUB_API_KEY": keys.api_key,
+        "OFFERHUB_SUPPORT_KEY": keys.support_key,
+        "DATABASE_URL": endpoints.database_url,
+        "AMQP_URL": endpoints.amqp_url,
+        "OFFERHUB_BUS_PREFIX": settings.bus_prefix,
+    }
+    if settings.redis_url:
+        told["REDIS_URL"] = settings.redis_url
+    for process in processes:
+        if process.service:
+            suffix = f"{process.service.upper()}_{process.number}"
+            told[f"OFFERHUB_PID_{suffix}"] = str(process.pid)
+            told[f"OFFERHUB_HEALTH_PORT_{suffix}"] = str(process.health_port)
+    return told

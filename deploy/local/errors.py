@@ -1,0 +1,2 @@
+class LocalError(Exception):
+    """The launcher cannot do what was asked; the message tells a person what to do about it."""
