@@ -7,9 +7,8 @@ from pamqp import decode
 
 from deploy.local.amqp import properties, wire
 
-ENTRY_OVERHEAD_BYTES = 768
-"""What one queued message costs beside its body: objects, property list and deque slot."""
-
+ENTRY_OVERHEAD_BYTES = 384
+"""What a queued message costs beside its body and property list: objects, address, deque slot. Measured with tracemalloc: 280."""
 
 DELIVERY_COUNT = "x-delivery-count"
 
@@ -39,7 +38,8 @@ class Entry:
 
     @property
     def cost_bytes(self) -> int:
-        return len(self.message.body) + ENTRY_OVERHEAD_BYTES
+        message = self.message
+        return len(message.body) + len(message.properties) + ENTRY_OVERHEAD_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
