@@ -16,6 +16,8 @@ class Problem:
 
 CATALOGUE: Final[dict[str, Problem]] = {
     "VALIDATION_ERROR": Problem(400, "The request is not valid", "Correct the fields named in details.fields."),
+    "INVALID_REQUEST": Problem(400, "The request makes no sense as a whole", "Read the message: it names what contradicts what."),
+    "INVALID_CURRENCY": Problem(400, "The currency is not the order's", "Send the order's own currency."),
     "UNAUTHORIZED": Problem(401, "Missing or invalid API key", "Send `Authorization: Bearer <API key>` with a key not revoked."),
     "INSUFFICIENT_SCOPE": Problem(403, "The API key lacks the required scope", "Use a key with details.required_scope."),
     "FORBIDDEN_ACTOR": Problem(403, "This party may not do that", "Let the party named in details do it."),
