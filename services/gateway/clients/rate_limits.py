@@ -1,6 +1,7 @@
 """Fixed windows of requests, counted in this process or, for several gateways together, in Redis."""
 
 import asyncio
+import math
 import time
 from dataclasses import dataclass
 from typing import Final
@@ -18,17 +19,23 @@ _log = structlog.get_logger("offerhub.rate_limits")
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """Where a caller stands; `reset` is the Unix second its window ends."""
+    """Where a caller stands in its window."""
 
     limit: int
     remaining: int
-    reset: int
+    ends_at: float
+    """Unix time at which the window ends."""
     is_exceeded: bool
+
+    @property
+    def reset(self) -> int:
+        """Return the first Unix second after the window."""
+        return math.ceil(self.ends_at)
 
     @property
     def retry_after(self) -> int:
         """Count the seconds until the window ends: at least 1."""
-        return max(1, self.reset - int(time.time()))  # noqa: TID251 - compared with the storage's own clock
+        return max(1, math.ceil(self.ends_at - time.time()))  # noqa: TID251 - compared with the storage's own clock
 
 
 class RateLimits:
@@ -55,7 +62,7 @@ class RateLimits:
             _log.warning("rate_limits.unreachable", error=repr(error))
             return None
         limit = self._rule.amount
-        return Quota(limit, max(0, limit - count), int(reset) + 1, count > limit)
+        return Quota(limit, max(0, limit - count), reset, is_exceeded=count > limit)
 
     def _remember(self, key: str, reset: float) -> float:
         if len(self._resets) > 10_000:  # noqa: PLR2004 - callers are few; strangers must not fill the memory

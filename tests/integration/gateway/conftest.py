@@ -1,0 +1,81 @@
+"""A gateway on a migrated database and a real broker, with fake services behind it."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from libs.common.contracts.replies.common import Done, Page
+from libs.common.contracts.replies.ledger import Balance, CurrencyBalance, JournalPosted, UserOpened
+from libs.common.contracts.replies.webhooks import Endpoint
+from libs.common.kernel.money import format_amount
+from libs.common.persistence.migrate import migrate
+from services.gateway.settings import GatewaySettings
+from tests.support.gateway import NOW, FakeServices, Served, fake_services, gateway_settings, order, serving, user
+from tests.support.workers import ROLE_SECRET
+
+
+@pytest.fixture
+async def config(postgres_url: str, amqp_url: str, bus_prefix: str) -> GatewaySettings:
+    await migrate(postgres_url, role_secret=ROLE_SECRET)
+    return gateway_settings(postgres_url, amqp_url, bus_prefix)
+
+
+@pytest.fixture
+async def served(config: GatewaySettings) -> AsyncIterator[Served]:
+    async with serving(config) as running:
+        await running.gateway.link.wait_up(10)
+        yield running
+
+
+@pytest.fixture
+async def services(served: Served, amqp_url: str, bus_prefix: str) -> AsyncIterator[FakeServices]:
+    async with fake_services(amqp_url, bus_prefix) as fake:
+        fake.answers = {
+            "OpenUser": lambda it: UserOpened(user(it.user_id, it.external_user_id), created=True),
+            "CreateOrder": lambda it: order(id=it.order_id, amount=format_amount(it.amount), currency=it.quoted_currency),
+            "ReserveOrder": lambda it: order(id=it.order_id, status="FUNDS_RESERVED"),
+            "GetOrder": lambda it: order(id=it.order_id),
+            "ListOrders": lambda _: Page((order(),), has_more=True, next_cursor="ord_1"),
+            "PostJournal": lambda _: JournalPosted("jrn_1", NOW),
+            "GetBalance": lambda it: Balance(it.user_id, (CurrencyBalance("USD", "12.50", "0.00", "0.00", "0.00"),)),
+            "CreateEndpoint": lambda it: Endpoint(
+                it.endpoint_id,
+                it.url,
+                it.events,
+                active=True,
+                description=None,
+                created_at=NOW,
+                updated_at=NOW,
+                secret="s3cret",
+                signing_key="whsec_x",
+            ),
+            "DeleteEndpoint": lambda it: Done(it.endpoint_id),
+        }
+        yield fake
+
+
+# Until the whole suite's fixtures exist.
+import secrets  # noqa: E402
+import subprocess  # noqa: E402
+from collections.abc import Iterator  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def bus_prefix() -> str:
+    return f"t{secrets.token_hex(4)}."
+
+
+@pytest.fixture(scope="session")
+def amqp_url() -> str:
+    return "amqp://guest:guest@127.0.0.1:5672/"
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    name = f"oh_t_{secrets.token_hex(4)}"
+    where = ["-h", "127.0.0.1", "-U", "postgres"]
+    subprocess.run(["createdb", *where, name], check=True)
+    yield f"postgresql://postgres@127.0.0.1:5432/{name}"
+    subprocess.run(["dropdb", "-f", *where, name], check=True)
+    for service in ("ledger", "escrow", "payouts", "webhooks", "gateway"):
+        subprocess.run(["psql", "-q", *where, "-c", f'DROP ROLE IF EXISTS "{name}_{service}"'], check=True)

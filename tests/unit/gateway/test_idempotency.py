@@ -1,0 +1,78 @@
+import pytest
+
+from services.gateway.domain.answers import Answer, failure, page, resource
+from services.gateway.domain.errors import CATALOGUE
+from services.gateway.domain.idempotency import Fate, fate, fingerprint, is_key
+
+BODY = {"a": 1, "b": {"c": [1, 2], "d": "x"}}
+
+
+def test_spacing_and_order_don_t_change_a_request() -> None:
+    again = {"b": {"d": "x", "c": [1, 2]}, "a": 1}
+    assert fingerprint("POST", "/orders", BODY) == fingerprint("POST", "/orders", again)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PUT", "/orders", BODY),
+        ("POST", "/orders/ord_1", BODY),
+        ("POST", "/orders", BODY | {"a": 2}),
+        ("POST", "/orders", BODY | {"a": "1"}),
+        ("POST", "/orders", BODY | {"b": {"c": [2, 1], "d": "x"}}),
+        ("POST", "/orders", {}),
+    ],
+)
+def test_anything_else_does(method: str, path: str, body: dict[str, object]) -> None:
+    assert fingerprint(method, path, body) != fingerprint("POST", "/orders", BODY)
+
+
+@pytest.mark.parametrize(
+    ("text", "good"), [("a", True), ("x" * 255, True), ("", False), ("x" * 256, False), ("a b", False), ("é", False)]
+)
+def test_a_key_is_visible_ascii(text: str, good: bool) -> None:  # noqa: FBT001 - a column of a table
+    assert is_key(text) is good
+
+
+def refused(code: str, **details: object) -> Answer:
+    return failure(code, "", details, request_id="req_1", docs="/errors")
+
+
+@pytest.mark.parametrize(
+    ("answer", "storable", "fresh", "expected"),
+    [
+        (resource(b"{}"), True, True, Fate.KEEP),
+        (resource(b"{}", status=201), True, False, Fate.KEEP),
+        (resource(b"{}"), False, True, Fate.HOLD),
+        (refused("INSUFFICIENT_FUNDS"), True, True, Fate.KEEP),
+        (refused("INVALID_STATE"), True, True, Fate.KEEP),
+        (refused("INVALID_STATE", retryable=True), True, True, Fate.FREE),
+        (refused("INVALID_STATE", retryable=True), True, False, Fate.FREE),
+        (refused("SERVICE_UNAVAILABLE"), True, True, Fate.FREE),
+        (refused("SERVICE_UNAVAILABLE"), True, False, Fate.HOLD),
+        (refused("OUTCOME_UNKNOWN"), True, True, Fate.HOLD),
+        (refused("INTERNAL_ERROR"), True, True, Fate.HOLD),
+    ],
+)
+def test_what_becomes_of_a_key(answer: Answer, storable: bool, fresh: bool, expected: Fate) -> None:  # noqa: FBT001
+    assert fate(answer, storable=storable, fresh=fresh) is expected
+
+
+def test_a_page_is_turned_without_touching_its_items() -> None:
+    assert page(b'{"data":[{"x": 1e2}],"has_more":true,"next_cursor":"ord_1"}').body == (
+        b'{"data":[{"x": 1e2}],"pagination":{"has_more":true,"next_cursor":"ord_1"}}'
+    )
+    assert page(b'{"data":[]}').body == b'{"data":[],"pagination":{"has_more":false,"next_cursor":null}}'
+
+
+def test_a_refusal_nobody_catalogued_is_a_conflict() -> None:
+    assert refused("SOMETHING_NEW").status == 409
+
+
+def test_every_code_of_the_reference_has_its_status() -> None:
+    printed = {
+        "VALIDATION_ERROR": 400, "UNAUTHORIZED": 401, "INSUFFICIENT_SCOPE": 403, "USER_NOT_FOUND": 404, "ORDER_NOT_FOUND": 404,
+        "INVALID_STATE": 409, "IDEMPOTENCY_KEY_REUSED": 409, "INSUFFICIENT_FUNDS": 422, "RATE_LIMITED": 429,
+        "PROVIDER_TIMEOUT": 504,
+    }  # fmt: skip
+    assert {code: CATALOGUE[code].status for code in printed} == printed
