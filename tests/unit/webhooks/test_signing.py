@@ -15,15 +15,8 @@ SECRETS = ["your-webhook-secret", generated_secret(bytes(range(32))), "pässwör
 
 
 def _headers(secret: str, body: bytes = BODY) -> dict[str, str]:
-    return delivery_headers(
-        secret,
-        event_id="evt_1",
-        event_type="a.b",
-        delivery_id="whd_1",
-        attempt=3,
-        timestamp=int(SystemClock().now().timestamp()),
-        body=body,
-    )
+    now = int(SystemClock().now().timestamp())
+    return delivery_headers(secret, event_id="evt_1", event_type="a.b", delivery_id="whd_1", attempt=3, timestamp=now, body=body)
 
 
 @pytest.mark.parametrize("secret", SECRETS)
