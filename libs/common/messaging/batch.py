@@ -1,5 +1,6 @@
 """One write transaction: claim the messages, load the rows, decide each message, write everything, commit."""
 
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,8 +23,7 @@ from libs.common.persistence.rows import Connection
 from libs.common.persistence.state import AnyTable, State
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(msgspec.Struct, frozen=True, gc=False):
     """An envelope whose body was read and whose use case is known."""
 
     envelope: Envelope
@@ -36,8 +36,7 @@ class Work:
         return self.envelope.tenant, self.envelope.id
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
+class Decided(msgspec.Struct, frozen=True, gc=False):
     """A message with what was decided on it, in arrival order: what a `seal` sees."""
 
     work: Work
@@ -62,10 +61,10 @@ class Schema:
 
 @dataclass(slots=True)
 class Effects:
-    """What a committed batch still has to tell the world: replies as (queue, reply envelope), and the outbox."""
+    """What a committed batch still has to tell the world: reply envelopes by their queue, and the outbox."""
 
     decided: list[Decided] = field(default_factory=list)
-    replies: list[tuple[str, bytes]] = field(default_factory=list)
+    replies: defaultdict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
     outgoing: list[Outgoing] = field(default_factory=list)
 
 
@@ -126,19 +125,22 @@ class Batch:
 
     async def _finish(self, connection: Connection, decided: Sequence[Decided], effects: Effects) -> None:
         outcomes: dict[inbox.MessageKey, Outcome] = {}
+        handled: Counter[tuple[str, str]] = Counter()
         for item in decided:
             envelope, decision = item.work.envelope, item.decision
             for outcome in _outcomes(envelope, decision):
                 outcomes[outcome.tenant, outcome.message_id] = outcome
             effects.outgoing.extend(self._event(envelope, event) for event in decision.events)
             effects.outgoing.extend(self._command(envelope, command) for command in decision.commands)
-            HANDLED.labels(envelope.type, _label(decision)).inc()
+            handled[envelope.type, _label(decision)] += 1
+        for labels, count in handled.items():
+            HANDLED.labels(*labels).inc(count)
         if outcomes:
             addresses = await inbox.answer(connection, list(outcomes.values()))
             for key, outcome in outcomes.items():
                 if outcome.reply is not None and key in addresses and addresses[key][0]:
                     address, reference = addresses[key]
-                    effects.replies.append((address, _reply(key, reference, outcome.reply)))
+                    effects.replies[address].append(_reply(key, reference, outcome.reply))
         if effects.outgoing:
             await outbox.append(connection, effects.outgoing, self.now)
         if self.schema.seal is not None and decided:
@@ -150,7 +152,7 @@ class Batch:
             state, reply = met[work.key]
             HANDLED.labels(work.envelope.type, "duplicate").inc()
             if state == ANSWERED and reply is not None and work.envelope.reply_to:
-                effects.replies.append((work.envelope.reply_to, _reply(work.key, work.envelope.reference, reply)))
+                effects.replies[work.envelope.reply_to].append(_reply(work.key, work.envelope.reference, reply))
 
     def _event(self, cause: Envelope, event: Announce) -> Outgoing:
         return outgoing_event(self.topology, cause.tenant, event, now=self.now, traceparent=cause.traceparent)

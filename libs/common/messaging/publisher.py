@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,13 +23,34 @@ class UnroutableError(NotPublishedError):
 
 
 @dataclass(slots=True)
+class _Parcel:
+    """Envelopes that were handed over together: `sent` ends with the confirm of the last of them, or the first failure."""
+
+    sent: asyncio.Future[None]
+    left: int
+
+    def settle(self, error: Exception | None) -> None:
+        """Count one envelope of it as confirmed or failed."""
+        self.left -= 1
+        if self.sent.done():
+            return
+        if error is not None:
+            self.sent.set_exception(error)
+        elif self.left == 0:
+            self.sent.set_result(None)
+
+
+_Waiting = deque[tuple[bytes, _Parcel]]
+
+
+@dataclass(slots=True)
 class _Lane:
     """What waits for one exchange and routing key; at most one publish of it is in flight."""
 
     exchange: str
     routing_key: str
     persistent: bool
-    waiting: deque[tuple[bytes, asyncio.Future[None]]] = field(default_factory=deque)
+    waiting: _Waiting = field(default_factory=deque)
     pump: asyncio.Task[None] | None = None
 
 
@@ -42,7 +64,13 @@ class Publisher:
         self.topology: Topology = link.topology
 
     def send(self, envelope: bytes, *, exchange: str, routing_key: str, persistent: bool = True) -> asyncio.Future[None]:
-        """Put an envelope into its lane; the future ends with the broker's confirm of its frame.
+        """Publish one envelope, as `send_all` does many."""
+        return self.send_all((envelope,), exchange=exchange, routing_key=routing_key, persistent=persistent)
+
+    def send_all(
+        self, envelopes: Sequence[bytes], *, exchange: str, routing_key: str, persistent: bool = True
+    ) -> asyncio.Future[None]:
+        """Put envelopes into their lane; the future ends with the broker's confirm of the last of their frames.
 
         The future raises:
             NotPublishedError: there is no connection, or UnroutableError: no queue; nothing happened.
@@ -55,7 +83,8 @@ class Publisher:
         lane = self._lanes.get((exchange, routing_key))
         if lane is None:
             lane = self._lanes[exchange, routing_key] = _Lane(exchange, routing_key, persistent)
-        lane.waiting.append((envelope, future))
+        parcel = _Parcel(future, len(envelopes))
+        lane.waiting.extend([(envelope, parcel) for envelope in envelopes])
         if lane.pump is None:
             lane.pump = asyncio.create_task(self._pump(lane))
         return future
@@ -63,17 +92,11 @@ class Publisher:
     async def _pump(self, lane: _Lane) -> None:
         while lane.waiting:
             parts = _take(lane.waiting)
-            futures = [future for _, future in parts]
             error = await self._publish(lane, frame([part for part, _ in parts]))
             FRAME_ENVELOPES.observe(len(parts))
             PUBLISHED.labels("ok" if error is None else type(error).__name__).inc(len(parts))
-            for future in futures:
-                if future.done():
-                    continue
-                if error is None:
-                    future.set_result(None)
-                else:
-                    future.set_exception(error)
+            for _, parcel in parts:
+                parcel.settle(error)
         lane.pump = None
         if not lane.exchange:
             self._lanes.pop((lane.exchange, lane.routing_key), None)  # a reply queue's name is never used again for long
@@ -103,7 +126,7 @@ class Publisher:
         return None
 
 
-def _take(waiting: deque[tuple[bytes, asyncio.Future[None]]]) -> list[tuple[bytes, asyncio.Future[None]]]:
+def _take(waiting: _Waiting) -> list[tuple[bytes, _Parcel]]:
     parts = [waiting.popleft()]
     size = len(parts[0][0])
     while waiting and len(parts) < FRAME_ENVELOPES_MAX and size + len(waiting[0][0]) < FRAME_BYTES_MAX:

@@ -1,7 +1,6 @@
 """What a write use case is: a command, the rows it needs, and a pure decision about them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -15,8 +14,7 @@ from libs.common.persistence.state import Needs, State
 M_contra = TypeVar("M_contra", contravariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(msgspec.Struct, frozen=True, gc=False):
     """What a decision may know beside its rows and its command."""
 
     tenant: Tenant
@@ -29,8 +27,7 @@ class Context:
     new_id: Callable[[str], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Announce:
+class Announce(msgspec.Struct, frozen=True, gc=False):
     """An event to publish: `sequence` is the next number of its aggregate."""
 
     type: str
@@ -40,8 +37,7 @@ class Announce:
     user_ids: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(msgspec.Struct, frozen=True, gc=False):
     """A command to another service, whose answer comes back to our own command queue with the `reference`."""
 
     service: str
@@ -50,16 +46,14 @@ class Send:
     reference: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """The answer to an earlier message that was left pending."""
 
     message_id: str
     outcome: msgspec.Struct | Refusal
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True, gc=False):
     """What a use case decided. `reply` is None while the answer is still pending, or when nobody asks."""
 
     reply: msgspec.Struct | Refusal | None = None

@@ -22,6 +22,7 @@ from libs.common.messaging.publisher import Publisher, UnroutableError
 from libs.common.observability.metrics import BATCH_ENVELOPES, BATCH_SECONDS, RERUNS
 from libs.common.observability.tracing import span
 from libs.common.persistence import outbox
+from libs.common.persistence.outbox import Outgoing
 
 BATCH_ENVELOPES_MAX: Final = 400
 BATCHES_AT_ONCE: Final = 2
@@ -55,10 +56,27 @@ Prepare = Callable[[Sequence[Work]], Awaitable[None]]
 """Called with the works of a batch before its transaction: the place to ask other services."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
+@dataclass(slots=True)
+class _Frame:
+    """A frame whose messages are under way; `safe` ends when the last of them is."""
+
+    safe: asyncio.Future[None]
+    left: int
+
+    def settle(self, trouble: TransientError | None = None) -> None:
+        """Count one of its messages as safe, or give the whole frame back to the broker."""
+        self.left -= 1
+        if self.safe.done():
+            return
+        if trouble is not None:
+            self.safe.set_exception(trouble)
+        elif self.left == 0:
+            self.safe.set_result(None)
+
+
+class _Waiting(msgspec.Struct, frozen=True, gc=False):
     work: Work
-    done: asyncio.Future[None]
+    frame: _Frame
 
 
 class WritePath:
@@ -98,14 +116,14 @@ class WritePath:
         """
         envelopes, bad = unframe(body)
         read = [(envelope, self._read(envelope)) for envelope in envelopes]
-        waits = [self._enqueue(work) for _, work in read if isinstance(work, Work)]
+        safe = self._enqueue([work for _, work in read if isinstance(work, Work)])
         for part, reason in bad:
             await self._parking.bury_bytes(part, reason)
         for envelope, problem in read:
             if isinstance(problem, str):
                 await self._parking.bury(envelope, problem)
-        if waits:
-            await asyncio.gather(*waits)
+        if safe is not None:
+            await safe
 
     async def drain(self) -> None:
         """Wait until everything accepted so far is finished."""
@@ -122,14 +140,16 @@ class WritePath:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return f"{envelope.type} can't be read: {error}"
 
-    def _enqueue(self, work: Work) -> asyncio.Future[None]:
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(work, done))
+    def _enqueue(self, works: Sequence[Work]) -> asyncio.Future[None] | None:
+        if not works:
+            return None
+        frame = _Frame(asyncio.get_running_loop().create_future(), len(works))
+        self._waiting.extend([_Waiting(work, frame) for work in works])
         if len(self._runners) < BATCHES_AT_ONCE:
             runner = asyncio.create_task(self._run(), name="write path")
             self._runners.add(runner)
             runner.add_done_callback(self._runners.discard)
-        return done
+        return frame.safe
 
     async def _run(self) -> None:
         while self._waiting:
@@ -149,7 +169,7 @@ class WritePath:
             return
         except BaseException:
             for item in batch:
-                item.done.cancel()
+                item.frame.safe.cancel()
             raise
         task = asyncio.create_task(self._tell(effects, batch))
         self._publishing.add(task)
@@ -190,20 +210,19 @@ class WritePath:
 
         Everything here may fail: the outbox keeps what was not confirmed, and a lost reply is asked for again.
         """
-        for address, reply in effects.replies:
-            future = self._publisher.send(reply, exchange="", routing_key=address, persistent=False)
-            future.add_done_callback(_caller_gone)
+        for address, replies in effects.replies.items():
+            told = self._publisher.send_all(replies, exchange="", routing_key=address, persistent=False)
+            told.add_done_callback(_caller_gone)
         sent = [
-            (message.id, self._publisher.send(message.body, exchange=message.exchange, routing_key=message.routing_key))
-            for message in effects.outgoing
+            (self._publisher.send_all([message.body for message in group], exchange=exchange, routing_key=key), group)
+            for (exchange, key), group in _by_route(effects.outgoing).items()
         ]
         if sent:
-            await asyncio.wait([future for _, future in sent])
+            await asyncio.wait([future for future, _ in sent])
             faults.reach("write.after_publish")
-            await self._forget([message_id for message_id, future in sent if future.exception() is None])
+            await self._forget([message.id for future, group in sent if future.exception() is None for message in group])
         for item in batch:
-            if not item.done.done():
-                item.done.set_result(None)
+            item.frame.settle()
 
     async def _forget(self, confirmed: list[str]) -> None:
         if not confirmed:
@@ -217,11 +236,16 @@ class WritePath:
         try:
             await self._parking.retry(item.work.envelope, error)
         except TransientError as trouble:
-            if not item.done.done():
-                item.done.set_exception(trouble)
-            return
-        if not item.done.done():
-            item.done.set_result(None)
+            item.frame.settle(trouble)
+        else:
+            item.frame.settle()
+
+
+def _by_route(messages: Sequence[Outgoing]) -> dict[tuple[str, str], list[Outgoing]]:
+    routes: dict[tuple[str, str], list[Outgoing]] = {}
+    for message in messages:
+        routes.setdefault((message.exchange, message.routing_key), []).append(message)
+    return routes
 
 
 def _caller_gone(future: asyncio.Future[None]) -> None:

@@ -1,9 +1,10 @@
 """The inbox: which messages were handled, and what was answered. One table in every service's schema."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+
+import msgspec
 
 from libs.common.persistence.rows import Connection
 
@@ -42,8 +43,7 @@ DELETE FROM inbox WHERE ctid = ANY(ARRAY(
 MessageKey = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True, gc=False):
     """A message that asks to be handled once."""
 
     tenant: str
@@ -53,8 +53,7 @@ class Claim:
     reference: str
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """How a message ended: with a reply (may be empty when nobody asks) or pending."""
 
     tenant: str

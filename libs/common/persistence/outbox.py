@@ -1,9 +1,10 @@
 """The outbox: what a transaction decided to publish, kept until the broker has confirmed it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+
+import msgspec
 
 from libs.common.persistence.rows import Connection
 
@@ -23,8 +24,7 @@ _REMOVE: Final = "DELETE FROM outbox WHERE id = ANY($1::text[])"
 _OLDEST: Final = "SELECT min(publish_after) FROM outbox"
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True, gc=False):
     """An encoded envelope on its way to an exchange; `id` is unique in the outbox."""
 
     id: str

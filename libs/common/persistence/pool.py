@@ -44,6 +44,7 @@ async def open_pool(url: str, *, schema: str, size: int, application: str) -> as
         min_size=1,
         max_size=size,
         command_timeout=COMMAND_TIMEOUT_SECONDS,
+        reset=_leave_as_it_is,
         server_settings={
             "search_path": schema,
             "application_name": application,
@@ -51,3 +52,10 @@ async def open_pool(url: str, *, schema: str, size: int, application: str) -> as
             **_PLANNER,
         },
     )
+
+
+async def _leave_as_it_is(_: object) -> None:
+    """Skip asyncpg's `RESET ALL` on release, a round trip each time: no statement of ours changes a session's settings.
+
+    An open transaction is rolled back all the same, before this is called.
+    """

@@ -1,5 +1,6 @@
 """The rows a batch works on, in memory: loaded once, changed by decisions, written once."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,8 +12,7 @@ from libs.common.persistence.rows import Connection, Key, Row, Table
 AnyTable = Table[Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
+class Needs(msgspec.Struct, frozen=True, gc=False):
     """The rows a decision must see.
 
     `rows`: by primary key. `under`: every row whose leading key columns have these values.
@@ -22,6 +22,25 @@ class Needs:
     rows: tuple[tuple[AnyTable, Key], ...] = ()
     under: tuple[tuple[AnyTable, Key], ...] = ()
     new: tuple[tuple[AnyTable, msgspec.Struct], ...] = ()
+
+
+@dataclass(slots=True)
+class _ByTable:
+    """What a batch needs, gathered in one pass: keys, prefixes by their width, and rows to insert, per table."""
+
+    keys: defaultdict[AnyTable, set[Key]] = field(default_factory=lambda: defaultdict(set))
+    prefixes: defaultdict[AnyTable, defaultdict[int, set[Key]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(set))
+    )
+    new: defaultdict[AnyTable, list[msgspec.Struct]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, needs: Needs) -> None:
+        for table, key in needs.rows:
+            self.keys[table].add(key)
+        for table, prefix in needs.under:
+            self.prefixes[table][len(prefix)].add(prefix)
+        for table, row in needs.new:
+            self.new[table].append(row)
 
 
 @dataclass(slots=True)
@@ -66,17 +85,17 @@ class State:
 
     async def load(self, connection: Connection, needs: Iterable[Needs], tables: Iterable[AnyTable]) -> None:
         """Insert what must exist, then fetch and lock what is needed, table by table in the order of `tables`."""
-        everything = list(needs)
+        wanted = _ByTable()
+        for need in needs:
+            wanted.add(need)
         order = list(tables)
         for table in order:
-            new = {table.key_of(row): row for need in everything for made, row in need.new if made is table}
+            new = {table.key_of(row): row for row in wanted.new.get(table, ())}
             if new:
                 await table.insert(connection, list(new.values()), or_ignore=True)
         for table in order:
-            keys = {key for need in everything for wanted, key in need.rows if wanted is table}
-            self._loaded_rows(table, await table.load(connection, keys))
-            for width in {len(key) for need in everything for wanted, key in need.under if wanted is table}:
-                prefixes = {key for need in everything for wanted, key in need.under if wanted is table and len(key) == width}
+            self._loaded_rows(table, await table.load(connection, wanted.keys.get(table, ())))
+            for width, prefixes in wanted.prefixes.get(table, {}).items():
                 self._loaded_rows(table, await table.load_by(connection, table.key[:width], prefixes))
 
     async def write(self, connection: Connection, tables: Iterable[AnyTable]) -> None:

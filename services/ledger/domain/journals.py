@@ -1,8 +1,8 @@
 """The rules of a journal: it balances by construction, and each posting is one its kind may hold."""
 
 import hashlib
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from libs.common.contracts.commands.ledger import PostJournal
 from libs.common.kernel.errors import Refusal
@@ -13,8 +13,7 @@ from services.ledger.domain.kinds import MOVES, SAME_OWNER
 cached_address = lru_cache(maxsize=65_536)(read_address)
 
 
-@dataclass(frozen=True, slots=True)
-class Leg:
+class Leg(NamedTuple):
     """One posting with its addresses taken apart."""
 
     source: Address
