@@ -53,15 +53,25 @@ def parse_amount(text: str) -> int:
     Raises:
         AmountError: the text is not a plain positive decimal with at most 12 whole digits and 7 decimals.
     """
-    match = _SHAPE.fullmatch(text)
-    if match is None:
-        message = "write a plain decimal string above zero with at most 7 decimals, for example 12.50"
-        raise AmountError(message)
-    whole, fraction = match.groups(default="")
-    stroops = int(whole) * UNIT + int(fraction.ljust(DECIMALS, "0") or 0)
+    stroops = parse_share(text)
     if stroops == 0:
         message = "the amount must be above zero"
         raise AmountError(message)
+    return stroops
+
+
+def parse_share(text: str) -> int:
+    """Turn a part of a whole into stroops; unlike an amount it may be zero.
+
+    Raises:
+        AmountError: the text is not a plain decimal with at most 12 whole digits and 7 decimals.
+    """
+    match = _SHAPE.fullmatch(text)
+    if match is None:
+        message = "write a plain decimal string with at most 7 decimals and no sign, for example 12.50"
+        raise AmountError(message)
+    whole, fraction = match.groups(default="")
+    stroops = int(whole) * UNIT + int(fraction.ljust(DECIMALS, "0") or 0)
     if stroops > MAX_STROOPS:
         message = "the amount is larger than any account can hold"
         raise AmountError(message)

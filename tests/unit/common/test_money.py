@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libs.common.kernel.money import MAX_STROOPS, AmountError, Money, format_amount, parse_amount, take_fee
+from libs.common.kernel.money import MAX_STROOPS, AmountError, Money, format_amount, parse_amount, parse_share, take_fee
 
 
 @pytest.mark.parametrize(
@@ -75,6 +75,13 @@ def test_a_fee_and_the_rest_are_always_the_whole(stroops: int, basis_points: int
     assert rest + fee == stroops
     assert rest >= 0
     assert fee * 10_000 <= stroops * basis_points < (fee + 1) * 10_000
+
+
+def test_a_share_may_be_zero_and_is_as_strict_otherwise() -> None:
+    assert parse_share("0.00") == 0
+    for text in ("-0", "+1", "1e3", "0.00000001", ""):
+        with pytest.raises(AmountError):
+            parse_share(text)
 
 
 def test_money_is_never_negative() -> None:

@@ -13,7 +13,7 @@ from services.gateway.domain.answers import Answer
 from services.gateway.domain.errors import ApiError
 from services.gateway.domain.idempotency import FOREVER
 from services.gateway.entrypoints.http.calls import Calling, created
-from services.gateway.entrypoints.http.fields import Amount, Fields, Id, Instant, LinkList, Name, PageQuery, RequiredText, Text
+from services.gateway.entrypoints.http.fields import Fields, Id, Instant, LinkList, Name, PageQuery, RequiredText, Share, Text
 from services.gateway.entrypoints.http.routing import Operation
 
 
@@ -47,8 +47,8 @@ class Resolution(Fields):
     """The end of a dispute; a split names both parts, which add up to the order's amount."""
 
     decision: Literal["FULL_RELEASE", "FULL_REFUND", "SPLIT"]
-    release_amount: Amount | None = None
-    refund_amount: Amount | None = None
+    release_amount: Share | None = None
+    refund_amount: Share | None = None
     note: Text | None = None
 
 

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from libs.common.kernel.ids import looks_like_id
-from libs.common.kernel.money import parse_amount
+from libs.common.kernel.money import parse_amount, parse_share
 from services.gateway.domain.errors import ApiError
 
 PAGE_DEFAULT: Final = 20
@@ -30,11 +30,19 @@ _EMAIL: Final = r"^[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]+\.[^@\s\x00-\x1f]+$"
 _POSITION_DIGITS: Final = 18
 
 
-def _amount(value: object) -> int:
+def _decimal(value: object) -> str:
     if not isinstance(value, str):
         message = 'write the amount as a string, for example "12.50"'
         raise ValueError(message)  # noqa: TRY004 - pydantic reports ValueErrors
-    return parse_amount(value)
+    return value
+
+
+def _amount(value: object) -> int:
+    return parse_amount(_decimal(value))
+
+
+def _share(value: object) -> int:
+    return parse_share(_decimal(value))
 
 
 def _id(value: object) -> object:
@@ -94,6 +102,12 @@ Amount = Annotated[
     WithJsonSchema({"type": "string", "pattern": r"^[0-9]{1,12}(\.[0-9]{1,7})?$", "examples": ["100.00"]}),
 ]
 """A decimal string above zero, as stroops (10⁻⁷)."""
+Share = Annotated[
+    int,
+    BeforeValidator(_share),
+    WithJsonSchema({"type": "string", "pattern": r"^[0-9]{1,12}(\.[0-9]{1,7})?$", "examples": ["40.00"]}),
+]
+"""A part of a whole: like an amount, but it may be zero."""
 Currency = Literal["USD", "USDC", "XLM"]
 """What a caller may write; USDC is booked as USD."""
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00]*$")]
