@@ -91,6 +91,7 @@ class Gateway:
         self.pool: asyncpg.Pool
         self.asgi: ASGIApp
         self._once: Once
+        self._limits: RateLimits | None = None
         self._forgetting: asyncio.Task[None]
         self._probed: tuple[float, dict[str, str]] = (0.0, {})
 
@@ -111,8 +112,9 @@ class Gateway:
             probe=self.cached_probe,
             docs=settings.docs_url.rstrip("/"),
         )
-        limits = RateLimits(settings.redis_url.get_secret_value()) if settings.rate_limits == "on" else None
-        self.asgi = Edge(build_api().router, use_cases, authenticator, limits)
+        if settings.rate_limits == "on":
+            self._limits = RateLimits(settings.redis_url.get_secret_value())
+        self.asgi = Edge(build_api().router, use_cases, authenticator, self._limits)
         self._forgetting = asyncio.create_task(_endless(_forget(requests)))
         await self._health.start()
         return self
@@ -123,6 +125,8 @@ class Gateway:
         with contextlib.suppress(asyncio.CancelledError):
             await self._forgetting
         await self._once.drain()
+        if self._limits is not None:
+            await self._limits.close()
         await self._health.stop()
         await self.link.stop()
         with contextlib.suppress(TimeoutError):

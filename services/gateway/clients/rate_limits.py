@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, RedisStorage
+from limits.aio.storage.redis.redispy import RedispyBridge
 from limits.errors import StorageError
 
 GENERAL: Final = RateLimitItemPerMinute(100)
@@ -63,6 +64,11 @@ class RateLimits:
             return None
         limit = self._rule.amount
         return Quota(limit, max(0, limit - count), reset, is_exceeded=count > limit)
+
+    async def close(self) -> None:
+        """Give the connections to Redis back."""
+        if isinstance(self._storage, RedisStorage) and isinstance(self._storage.bridge, RedispyBridge):
+            await self._storage.bridge.storage.aclose()
 
     def _remember(self, key: str, reset: float) -> float:
         if len(self._resets) > 10_000:  # noqa: PLR2004 - callers are few; strangers must not fill the memory

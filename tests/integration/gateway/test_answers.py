@@ -1,4 +1,7 @@
+import socket
+
 import pytest
+from pydantic import SecretStr
 
 from libs.common.contracts.replies.ledger import UserOpened
 from libs.common.kernel.errors import Refusal
@@ -90,3 +93,22 @@ async def test_the_hundred_and_first_request_of_a_minute_is_429(config: GatewayS
         assert 1 <= int(last.headers["retry-after"]) == error["details"]["retry_after"] <= 60
         other = await served.client.get("/me", headers={"Authorization": "Bearer the-master-key-of-a-test-run"})
         assert (other.status_code, other.headers["x-ratelimit-remaining"]) == (200, "99")
+
+
+async def test_gateways_that_share_a_redis_share_the_count(config: GatewaySettings) -> None:
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", 6379)) != 0:
+            pytest.skip("no Redis listens on its default port")
+    shared = config.model_copy(update={"rate_limits": "on", "redis_url": SecretStr("redis://127.0.0.1:6379/0")})
+    async with serving(shared) as one, serving(shared) as other:
+        made = await one.client.post("/auth/api-keys", json={"name": "k", "scopes": ["read"]})
+        headers = one.keyed(made.json()["data"]["key"])
+        left = [(await served.client.get("/me", headers=headers)).headers["x-ratelimit-remaining"] for served in (one, other)]
+        assert left == ["99", "98"]
+
+
+async def test_when_the_counter_is_gone_reads_go_on_and_writes_wait(config: GatewaySettings) -> None:
+    lost = config.model_copy(update={"rate_limits": "on", "redis_url": SecretStr("redis://127.0.0.1:1/0")})
+    async with serving(lost) as served:
+        assert (await served.client.get("/me")).status_code == 200
+        assert (await served.client.post("/orders", json=ORDER)).status_code == 503

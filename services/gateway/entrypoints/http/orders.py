@@ -177,6 +177,6 @@ OPERATIONS = (
     Operation("GET", "/orders", list_orders, Scope.READ, Order, is_list=True),
     Operation("POST", "/orders/{order_id}/cancel", cancel_order, Scope.WRITE, Order),
     Operation("GET", "/orders/{order_id}/milestones", list_milestones, Scope.READ, Milestone, is_list=True),
-    Operation("POST", "/orders/{order_id}/milestones/{ref}/complete", complete_milestone, Scope.WRITE, Milestone),
+    Operation("POST", "/orders/{order_id}/milestones/{ref}/complete", complete_milestone, Scope.WRITE, Order),
     Operation("GET", "/orders/{order_id}/escrow", get_escrow, Scope.READ, Escrow),
 )
