@@ -1,0 +1,55 @@
+"""Fixtures that every test may ask for: real servers, with a database and names of the run's own."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+from tests.support.servers import Borrowed, fresh_database, fresh_prefix
+
+settings.register_profile("dev", max_examples=50, deadline=None)
+settings.register_profile("ci", max_examples=300, deadline=None, print_blob=True)
+settings.load_profile(os.environ.get("OFFERHUB_HYPOTHESIS", "dev"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests after the folder they are in."""
+    for item in items:
+        for marker in ("integration", "e2e", "chaos"):
+            if marker in item.path.parts:
+                item.add_marker(marker)
+
+
+@pytest.fixture(scope="session")
+def borrowed(tmp_path_factory: pytest.TempPathFactory) -> Borrowed:
+    """Servers that start when they are first asked for."""
+    return Borrowed(tmp_path_factory.mktemp("servers"))
+
+
+@pytest.fixture(scope="session")
+def postgres_server_url(borrowed: Borrowed) -> Iterator[str]:
+    """A superuser's URL of a Postgres that others may use too."""
+    with borrowed.postgres() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres_server_url: str) -> Iterator[str]:
+    """The owner's URL of an empty database of this worker's own."""
+    with fresh_database(postgres_server_url) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def amqp_url(borrowed: Borrowed) -> Iterator[str]:
+    """A broker that others may use too: name everything with `bus_prefix`."""
+    with borrowed.broker() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def bus_prefix(amqp_url: str) -> Iterator[str]:
+    """What this worker's names on the bus begin with."""
+    with fresh_prefix(amqp_url) as prefix:
+        yield prefix
