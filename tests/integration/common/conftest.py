@@ -1,0 +1,52 @@
+"""A migrated database for each test module, and workers on it."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import asyncpg
+import pytest
+
+from libs.common.kernel.ids import Tenant, new_id
+from libs.common.persistence.migrate import migrate
+from libs.common.settings import ServiceSettings
+from tests.support.servers import Borrowed, embedded_broker_server, fresh_prefix
+from tests.support.workers import ROLE_SECRET, settings
+
+
+@pytest.fixture(scope="session", params=["found", "embedded"])
+def amqp_url(request: pytest.FixtureRequest, borrowed: Borrowed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The broker this machine has, and then the embedded one: the same promises hold on both."""
+    if request.param == "found":
+        with borrowed.broker() as url:
+            yield url
+    else:
+        with embedded_broker_server(tmp_path_factory.mktemp("broker")) as url:
+            yield url
+
+
+@pytest.fixture(scope="session")
+def bus_prefix(amqp_url: str) -> Iterator[str]:
+    """What this run's names on that broker begin with."""
+    with fresh_prefix(amqp_url) as prefix:
+        yield prefix
+
+
+@pytest.fixture
+async def config(postgres_url: str, amqp_url: str, bus_prefix: str) -> ServiceSettings:
+    await migrate(postgres_url, role_secret=ROLE_SECRET)
+    return settings(postgres_url, amqp_url, bus_prefix)
+
+
+@pytest.fixture
+async def owner(config: ServiceSettings) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(config.database_url.get_secret_value())
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+def tenant() -> Tenant:
+    """A tenant of the test's own, since tests of a run share a database."""
+    return Tenant(f"{new_id('req')}:live")
+
