@@ -18,7 +18,7 @@ class Milestone(msgspec.Struct, frozen=True):
 
 
 class Escrow(msgspec.Struct, frozen=True):
-    """The money held for an order: PENDING, FUNDED, DISPUTED, RELEASED, REFUNDED or SPLIT."""
+    """The money held for an order: PENDING, FUNDED, DISPUTED, RELEASED, REFUNDED, SPLIT, or CANCELED before it was funded."""
 
     escrow_id: str
     order_id: str
