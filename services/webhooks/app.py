@@ -64,6 +64,13 @@ def _dispatching(settings: WebhooksSettings, ring: KeyRing, wake: asyncio.Event)
         limits = open_sender(connections=settings.concurrency, timeout_seconds=settings.timeout_seconds)
         async with limits as sender:
             courier = Courier(parts.pool, sender, ring, parts.clock, parts.publisher.topology, policy)
-            await Dispatcher(courier, wake, settings.concurrency, settings.poll_seconds).run()
+            dispatcher = Dispatcher(
+                courier,
+                wake,
+                concurrency=settings.concurrency,
+                poll_seconds=settings.poll_seconds,
+                housekeeping_seconds=settings.housekeeping_seconds,
+            )
+            await dispatcher.run()
 
     return dispatch

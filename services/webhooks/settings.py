@@ -25,6 +25,8 @@ class WebhooksSettings(ServiceSettings):
     lease_seconds: float = Field(30.0, validation_alias="OFFERHUB_WEBHOOK_LEASE_SECONDS", gt=0)
     """After this long without an outcome a delivery is taken for lost and claimed again; longer than the timeout."""
     poll_seconds: float = Field(0.5, validation_alias="OFFERHUB_WEBHOOK_POLL_SECONDS", gt=0)
+    housekeeping_seconds: float = Field(10.0, validation_alias="OFFERHUB_WEBHOOK_HOUSEKEEPING_SECONDS", gt=0)
+    """Between two looks for deliveries whose endpoint was deleted."""
     concurrency: int = Field(128, validation_alias="OFFERHUB_WEBHOOK_CONCURRENCY", ge=1, le=10_000)
     """Deliveries under way at once in one process."""
     endpoint_concurrency: int = Field(16, validation_alias="OFFERHUB_WEBHOOK_ENDPOINT_CONCURRENCY", ge=1)

@@ -16,7 +16,6 @@ from services.webhooks.domain.attempts import Claimed, LaneKey, Outcome
 from services.webhooks.handlers.deliver import Courier
 
 DRAIN_SECONDS: Final = 2.0
-HOUSEKEEPING_SECONDS: Final = 10.0
 TROUBLE_PAUSE_SECONDS: Final = 0.5
 _TROUBLE: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
@@ -38,6 +37,7 @@ class Dispatcher:
     """Set by whoever made deliveries; without it they are found within `poll_seconds`."""
     concurrency: int
     poll_seconds: float
+    housekeeping_seconds: float
     _in_flight: dict[tuple[str, str], Claimed] = field(default_factory=dict)
     _busy: Counter[LaneKey] = field(default_factory=Counter)
     _outcomes: list[Outcome] = field(default_factory=list)
@@ -137,7 +137,7 @@ class Dispatcher:
                 GAP_SECONDS.set(backlog.gap_seconds)
             except _TROUBLE as error:
                 _log.warning("dispatcher.housekeeping_trouble", error=repr(error))
-            await asyncio.sleep(HOUSEKEEPING_SECONDS)
+            await asyncio.sleep(self.housekeeping_seconds)
 
     async def _drain(self, recorder: asyncio.Task[None]) -> None:
         """Wait until nothing is under way, unless nothing could be recorded any more."""

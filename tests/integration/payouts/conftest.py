@@ -1,0 +1,66 @@
+"""A payouts service on a migrated database and a real broker."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+
+from libs.common.kernel.ids import Tenant, new_id
+from libs.common.persistence.migrate import migrate
+from services.payouts.settings import PayoutsSettings
+from tests.support.workers import QUEUE_EXPIRES_MS, ROLE_SECRET
+
+
+@pytest.fixture
+async def config(postgres_url: str, amqp_url: str, bus_prefix: str) -> PayoutsSettings:
+    await migrate(postgres_url, role_secret=ROLE_SECRET)
+    values: dict[str, Any] = {
+        "database_url": postgres_url,
+        "db_role_secret": ROLE_SECRET,
+        "amqp_url": amqp_url,
+        "bus_prefix": bus_prefix,
+        "queue_expires_ms": QUEUE_EXPIRES_MS,
+        "wallet_keys": f"test:{'6b' * 32}",
+    }
+    return PayoutsSettings(**values)
+
+
+@pytest.fixture
+async def owner(config: PayoutsSettings) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(config.database_url.get_secret_value())
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def tenant() -> Tenant:
+    """A tenant of the test's own, since tests of a run share a database."""
+    return Tenant(f"{new_id('req')}:live")
+
+
+# Until the whole suite's fixtures exist.
+import secrets  # noqa: E402
+import subprocess  # noqa: E402
+from collections.abc import Iterator  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def bus_prefix() -> str:
+    return f"t{secrets.token_hex(4)}."
+
+
+@pytest.fixture(scope="session")
+def amqp_url() -> str:
+    return "amqp://guest:guest@127.0.0.1:5672/"
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    name = f"oh_t_{secrets.token_hex(4)}"
+    server = ["-h", "127.0.0.1", "-U", "postgres"]
+    subprocess.run(["createdb", *server, name], check=True)
+    yield f"postgresql://postgres@127.0.0.1:5432/{name}"
+    subprocess.run(["dropdb", "-f", *server, name], check=True)
+    for service in ("ledger", "escrow", "payouts", "webhooks", "gateway"):
+        subprocess.run(["psql", "-q", *server, "-c", f'DROP ROLE IF EXISTS "{name}_{service}"'], check=True)

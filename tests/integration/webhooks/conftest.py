@@ -1,0 +1,65 @@
+"""A webhooks service on a migrated database and a real broker, and a receiver for what it delivers."""
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from libs.common.kernel.ids import Tenant, new_id
+from libs.common.persistence.migrate import migrate
+from services.webhooks.settings import WebhooksSettings
+from tests.support.receiver import Receiver, receiving
+from tests.support.webhooks import webhooks_settings
+from tests.support.workers import ROLE_SECRET
+
+
+@pytest.fixture
+async def config(postgres_url: str, amqp_url: str, bus_prefix: str) -> WebhooksSettings:
+    await migrate(postgres_url, role_secret=ROLE_SECRET)
+    return webhooks_settings(postgres_url, amqp_url, bus_prefix)
+
+
+@pytest.fixture
+async def owner(config: WebhooksSettings) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(config.database_url.get_secret_value())
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def tenant() -> Tenant:
+    """A tenant of the test's own, since tests of a run share a database."""
+    return Tenant(f"{new_id('req')}:live")
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with receiving() as running:
+        yield running
+
+
+# Until the whole suite's fixtures exist.
+import secrets  # noqa: E402
+import subprocess  # noqa: E402
+from collections.abc import Iterator  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def bus_prefix() -> str:
+    return f"t{secrets.token_hex(4)}."
+
+
+@pytest.fixture(scope="session")
+def amqp_url() -> str:
+    return "amqp://guest:guest@127.0.0.1:5672/"
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    name = f"oh_t_{secrets.token_hex(4)}"
+    server = ["-h", "127.0.0.1", "-U", "postgres"]
+    subprocess.run(["createdb", *server, name], check=True)
+    yield f"postgresql://postgres@127.0.0.1:5432/{name}"
+    subprocess.run(["dropdb", "-f", *server, name], check=True)
+    for service in ("ledger", "escrow", "payouts", "webhooks", "gateway"):
+        subprocess.run(["psql", "-q", *server, "-c", f'DROP ROLE IF EXISTS "{name}_{service}"'], check=True)
