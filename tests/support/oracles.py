@@ -5,6 +5,8 @@ from typing import Any
 
 import asyncpg
 
+from services.ledger.domain.journals import Line, digest_of
+
 _CHECKS: dict[str, str] = {
     "balances add up to nothing per currency": """
         SELECT tenant, currency, sum(balance) FROM ledger.accounts GROUP BY 1, 2 HAVING sum(balance) <> 0""",
@@ -37,7 +39,22 @@ async def books_hold(connection: asyncpg.Connection) -> None:
     for fact, query in _CHECKS.items():
         broken = await connection.fetch(query)
         assert not broken, f"{fact}: {[tuple(row) for row in broken[:5]]}"
+    await digests_hold(connection)
     await chain_holds(connection)
+
+
+async def digests_hold(connection: asyncpg.Connection) -> None:
+    """Fail unless each journal's digest follows from its rows and its entries."""
+    lines: dict[tuple[str, str], list[Line]] = {}
+    for row in await connection.fetch(
+        "SELECT tenant, journal_id, account_id, version, amount, balance_after FROM ledger.entries"
+    ):
+        lines.setdefault((row[0], row[1]), []).append((row[2], row[3], row[4], row[5]))
+    for row in await connection.fetch(
+        "SELECT tenant, id, kind, currency, subject, description, posted_at, digest FROM ledger.journals"
+    ):
+        rebuilt = digest_of(tuple(row)[:6], row["posted_at"], lines[row["tenant"], row["id"]])
+        assert row["digest"] == rebuilt, f"journal {row['id']} is not what it was when it was posted"
 
 
 async def chain_holds(connection: asyncpg.Connection) -> None:

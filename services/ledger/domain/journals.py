@@ -1,8 +1,12 @@
 """The rules of a journal: it balances by construction, and each posting is one its kind may hold."""
 
 import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
+
+import msgspec
 
 from libs.common.contracts.commands.ledger import PostJournal
 from libs.common.kernel.errors import Refusal
@@ -41,10 +45,16 @@ def legs_of(command: PostJournal) -> list[Leg] | Refusal:
     return legs
 
 
-def digest_of(journal_id: str, command: PostJournal) -> bytes:
-    """Hash what a journal says, in a form that a verifier can rebuild from its rows (SHA-256)."""
-    lines = [f"{posting.source}>{posting.destination}={posting.amount}" for posting in command.postings]
-    return hashlib.sha256("\n".join([journal_id, command.kind, command.currency, *lines]).encode()).digest()
+Line = tuple[str, int, int, int]
+"""What an entry says: (account id, version, amount, balance after)."""
+
+
+def digest_of(heading: Sequence[str | None], posted_at: datetime, lines: Iterable[Line]) -> bytes:
+    """Hash everything a journal's rows say, so that a verifier can rebuild it from them alone (SHA-256 of JSON).
+
+    `heading` is (tenant, journal id, kind, currency, subject, description).
+    """
+    return hashlib.sha256(msgspec.json.encode([heading, int(posted_at.timestamp() * 1_000_000), sorted(lines)])).digest()
 
 
 def _invalid(command: PostJournal, problem: str) -> Refusal:

@@ -64,17 +64,16 @@ def decide(state: State, message: PostJournal, context: Context) -> Decision:
             accounts[address.text] = _moved(account, balance)
             entries.append(_entry(context, account, amount, balance))
     events = tuple(_events(state, message, context, legs, accounts))
-    journal = JournalRow(
+    heading = (
         context.tenant,
         context.message_id,
         message.kind,
         message.currency,
         message.subject or None,
         message.description or None,
-        context.batch_id,
-        context.now,
-        digest_of(context.message_id, message),
     )
+    lines = [(entry.account_id, entry.version, entry.amount, entry.balance_after) for entry in entries]
+    journal = JournalRow(*heading, context.batch_id, context.now, digest_of(heading, context.now, lines))
     rows = [(ACCOUNTS, account) for account in accounts.values()] + [(ENTRIES, entry) for entry in entries]
     return Decision(
         reply=JournalPosted(context.message_id, wire_time(context.now)), rows=((JOURNALS, journal), *rows), events=events

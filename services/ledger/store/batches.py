@@ -6,11 +6,10 @@ from typing import Final
 
 import msgspec
 
-from libs.common.contracts.commands.ledger import PostJournal
 from libs.common.kernel.errors import Refusal
 from libs.common.messaging.batch import Decided
 from libs.common.persistence.rows import Connection
-from services.ledger.domain.journals import digest_of
+from services.ledger.store.rows import JournalRow
 
 # The head is one row; locking it last keeps the chain's critical section to one statement and the COMMIT.
 _SEAL: Final = """
@@ -39,8 +38,8 @@ async def seal(connection: Connection, batch_id: str, decided: Sequence[Decided]
         if isinstance(reply, Refusal):
             digest = hashlib.sha256(msgspec.json.encode([envelope.id, envelope.type, reply.code])).digest()
             refusals.append((envelope.tenant, envelope.id, envelope.type, reply.code, digest))
-        elif isinstance(item.work.message, PostJournal):
-            journals.append((envelope.tenant, envelope.id, digest_of(envelope.id, item.work.message)))
+        elif item.decision.rows and isinstance(journal := item.decision.rows[0][1], JournalRow):
+            journals.append((journal.tenant, journal.id, journal.digest))
     if not journals and not refusals:
         return
     digests = [row[2] for row in sorted(journals)] + [row[4] for row in sorted(refusals)]
