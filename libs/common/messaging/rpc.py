@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from typing import Final
+from typing import Final, NamedTuple
 
 from aio_pika.abc import AbstractConnection, AbstractIncomingMessage
 
@@ -16,6 +16,14 @@ from libs.common.observability.tracing import current_traceparent
 
 COMMAND_SECONDS: Final = 10.0
 QUERY_SECONDS: Final = 5.0
+
+
+class _Kind(NamedTuple):
+    """Where a kind of question goes, how long its answer may take, and whether it survives a broker's restart."""
+
+    exchange: str
+    seconds: float
+    persistent: bool
 
 
 class RpcClient:
@@ -37,7 +45,8 @@ class RpcClient:
         Raises:
             NotPublishedError: nothing happened. OutcomeUnknownError: it may have; ask again with the same id.
         """
-        return await self._ask(service, message, tenant, command_id, COMMAND_SECONDS)
+        kind = _Kind(self._link.topology.commands.name, COMMAND_SECONDS, persistent=True)
+        return await self._ask(kind, service, message, tenant, command_id)
 
     async def query(self, service: str, message: object, *, tenant: Tenant) -> Reply:
         """Ask a service what it knows.
@@ -45,33 +54,29 @@ class RpcClient:
         Raises:
             NotPublishedError, OutcomeUnknownError: no answer; ask again.
         """
-        return await self._ask(service, message, tenant, new_id("req"), QUERY_SECONDS)
+        kind = _Kind(self._link.topology.queries.name, QUERY_SECONDS, persistent=False)
+        return await self._ask(kind, service, message, tenant, new_id("req"))
 
-    async def _ask(self, service: str, message: object, tenant: Tenant, message_id: str, seconds: float) -> Reply:
+    async def _ask(self, kind: _Kind, service: str, message: object, tenant: Tenant, message_id: str) -> Reply:
         if not self._link.is_up:
             raise NotPublishedError("no connection to the broker")
-        topology = self._link.topology
-        is_query = seconds == QUERY_SECONDS
         envelope = Envelope(
             id=message_id,
             type=type(message).__name__,
             tenant=tenant,
             body=raw(message),
             reply_to=self._queue,
-            deadline_ms=int((time.time() + seconds) * 1000),  # noqa: TID251 - a deadline on the wire
+            deadline_ms=int((time.time() + kind.seconds) * 1000),  # noqa: TID251 - a deadline on the wire
             traceparent=current_traceparent(),
         )
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Reply] = loop.create_future()
         self._awaited[f"{message_id}.reply"] = future
         started = loop.time()
-        timer = loop.call_later(seconds, _expire, future)
+        timer = loop.call_later(kind.seconds, _expire, future)
         try:
             confirm = self._publisher.send(
-                encode(envelope),
-                exchange=topology.queries.name if is_query else topology.commands.name,
-                routing_key=service,
-                persistent=not is_query,
+                encode(envelope), exchange=kind.exchange, routing_key=service, persistent=kind.persistent
             )
             confirm.add_done_callback(lambda done: _pass_failure(done, future))
             return await future
