@@ -70,7 +70,7 @@ chaos: setup ## Kill processes under load, then check the books; writes docs/rel
 
 migration: setup ## New migration from the tables: make migration s=ledger n=add_holds
 	@test -n "$(s)" && test -n "$(n)" || { echo "usage: make migration s=<service> n=<slug>" >&2; exit 2; }
-	$(BIN)/python -m libs.common.persistence.revision $(s) $(n)
+	$(BIN)/python -m deploy.local.revision $(s) $(n)
 
 lock-check: setup
 	@$(UV) lock --check
