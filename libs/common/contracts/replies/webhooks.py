@@ -18,7 +18,7 @@ class Endpoint(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Delivery(msgspec.Struct, frozen=True):
-    """An event on its way to an endpoint: PENDING, DELIVERED or EXHAUSTED."""
+    """An event on its way to an endpoint: PENDING, DELIVERED, EXHAUSTED, or CANCELED because the endpoint was deleted."""
 
     id: str
     endpoint_id: str
