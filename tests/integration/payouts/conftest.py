@@ -37,30 +37,3 @@ async def owner(config: PayoutsSettings) -> AsyncIterator[asyncpg.Connection]:
 def tenant() -> Tenant:
     """A tenant of the test's own, since tests of a run share a database."""
     return Tenant(f"{new_id('req')}:live")
-
-
-# Until the whole suite's fixtures exist.
-import secrets  # noqa: E402
-import subprocess  # noqa: E402
-from collections.abc import Iterator  # noqa: E402
-
-
-@pytest.fixture(scope="session")
-def bus_prefix() -> str:
-    return f"t{secrets.token_hex(4)}."
-
-
-@pytest.fixture(scope="session")
-def amqp_url() -> str:
-    return "amqp://guest:guest@127.0.0.1:5672/"
-
-
-@pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    name = f"oh_t_{secrets.token_hex(4)}"
-    server = ["-h", "127.0.0.1", "-U", "postgres"]
-    subprocess.run(["createdb", *server, name], check=True)
-    yield f"postgresql://postgres@127.0.0.1:5432/{name}"
-    subprocess.run(["dropdb", "-f", *server, name], check=True)
-    for service in ("ledger", "escrow", "payouts", "webhooks", "gateway"):
-        subprocess.run(["psql", "-q", *server, "-c", f'DROP ROLE IF EXISTS "{name}_{service}"'], check=True)
