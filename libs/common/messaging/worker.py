@@ -82,6 +82,8 @@ class Worker:
         self.broker: RabbitBroker = make_broker(url)
         self.pool: asyncpg.Pool
         self.write_path: WritePath
+        self.is_broken = asyncio.Event()
+        """Set when a background loop died of an error it did not expect."""
         self._tasks: list[asyncio.Task[None]] = []
         self._health = HealthServer(
             self.probe, host=settings.health_host, port=settings.health_port, port_file=settings.health_port_file
@@ -113,7 +115,7 @@ class Worker:
         await self.broker.start()
         relay = Relay(self.pool, self.publisher, service.clock)
         loops: list[Awaitable[None]] = [relay.run(), self._housekeeping(), *(loop(parts) for loop in service.loops)]
-        self._tasks = [asyncio.ensure_future(_endless(loop)) for loop in loops]
+        self._tasks = [asyncio.ensure_future(self._endless(loop)) for loop in loops]
         await self._health.start()
         return self
 
@@ -142,6 +144,17 @@ class Worker:
             checks["database"] = repr(error)
         return checks
 
+    async def _endless(self, loop: Awaitable[None]) -> None:
+        """Run a loop that never ends; if it does, the process is no use to anyone and should be started anew."""
+        try:
+            await loop
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            _log.error("loop.died", error=repr(error))
+            self.is_broken.set()
+            raise
+
     def _subscribe(self) -> None:
         name = self._service.name
         queries = QueryPath(self.pool, self.publisher, self._service.readers)
@@ -168,16 +181,6 @@ def database_url(settings: ServiceSettings, service: str) -> str:
     return role_url(owner, service=service, secret=secret) if secret else owner
 
 
-async def _endless(loop: Awaitable[None]) -> None:
-    try:
-        await loop
-    except asyncio.CancelledError:
-        raise
-    except BaseException as error:
-        _log.error("loop.died", error=repr(error))
-        raise
-
-
 def tune_garbage_collection() -> None:
     """Leave what start-up made alone, and look for cycles rarely: a batch makes many short-lived objects and no cycles.
 
@@ -188,7 +191,11 @@ def tune_garbage_collection() -> None:
 
 
 async def serve(service: Service, settings: ServiceSettings) -> None:
-    """Run a worker until SIGTERM or SIGINT."""
+    """Run a worker until SIGTERM or SIGINT.
+
+    Raises:
+        SystemExit: a background loop died; whoever supervises the process starts it anew.
+    """
     start_logging(service=service.name, instance=settings.instance, level=settings.log_level)
     if settings.otlp_endpoint:
         start_tracing(service=service.name, endpoint=settings.otlp_endpoint)
@@ -196,8 +203,13 @@ async def serve(service: Service, settings: ServiceSettings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with Worker(service, settings):
+    async with Worker(service, settings) as worker:
         tune_garbage_collection()
         _log.info("worker.ready")
-        await stop.wait()
+        ends = {asyncio.ensure_future(event.wait()) for event in (stop, worker.is_broken)}
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        for end in ends:
+            end.cancel()
         _log.info("worker.draining")
+    if worker.is_broken.is_set():
+        raise SystemExit(1)
