@@ -49,4 +49,3 @@ async def owner(config: ServiceSettings) -> AsyncIterator[asyncpg.Connection]:
 def tenant() -> Tenant:
     """A tenant of the test's own, since tests of a run share a database."""
     return Tenant(f"{new_id('req')}:live")
-
