@@ -1,6 +1,7 @@
 """Finds servers that are there already: those the environment names, then those on their default local ports."""
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
@@ -22,6 +23,9 @@ _RABBITMQ_MINIMUM: Final = (3, 10)
 _POSTGRES_TROUBLE: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError)
 _BROKER_TROUBLE: Final = (OSError, TimeoutError, aiormq.exceptions.AMQPError, ValueError)
 _MAY: Final = "SELECT rolsuper OR (rolcreatedb AND rolcreaterole) FROM pg_roles WHERE rolname = current_user"
+
+# A probe that fails is an answer, and is told as one; the client's own complaint would only alarm whoever watches.
+logging.getLogger("aiormq").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True)
