@@ -1,7 +1,7 @@
 """The columns every service's schema shares; SQLModel describes tables for migrations and tests, never at run time."""
 
+import types
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import DateTime, Index, LargeBinary, MetaData, Text
 from sqlmodel import Field, SQLModel
@@ -33,10 +33,15 @@ class OutboxColumns(SQLModel):
     publish_after: datetime = Field(sa_type=DateTime(timezone=True))
 
 
-def shared_table_args(name: str) -> tuple[Any, ...]:
-    """Return the `__table_args__` of a service's `inbox` or `outbox` table."""
-    index = Index("inbox_received_at", "received_at") if name == "inbox" else Index("outbox_publish_after", "publish_after")
-    return (index,)
+def add_inbox_and_outbox(base: type[SQLModel]) -> None:
+    """Describe the two tables that every service with a write path has, in the schema of `base`."""
+    _add(base, InboxColumns, "inbox", Index("inbox_received_at", "received_at"))
+    _add(base, OutboxColumns, "outbox", Index("outbox_publish_after", "publish_after"))
+
+
+def _add(base: type[SQLModel], columns: type[SQLModel], name: str, index: Index) -> None:
+    body = {"__tablename__": name, "__table_args__": (index,), "__module__": base.__module__}
+    types.new_class(name.capitalize(), (columns, base), {"table": True}, lambda namespace: namespace.update(body))
 
 
 def schema_metadata(schema: str) -> MetaData:

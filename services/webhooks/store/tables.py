@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, CheckConstraint, DateTime, Index, LargeBinary
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
-from libs.common.persistence.tables import APPEND_ONLY, InboxColumns, OutboxColumns, schema_metadata, shared_table_args
+from libs.common.persistence.tables import APPEND_ONLY, add_inbox_and_outbox, schema_metadata
 
 metadata = schema_metadata("webhooks")
 _INSTANT: Any = DateTime(timezone=True)
@@ -19,18 +19,7 @@ class Base(SQLModel):
     metadata = metadata
 
 
-class Inbox(InboxColumns, Base, table=True):
-    """See libs.common.persistence.inbox."""
-
-    __tablename__ = "inbox"
-    __table_args__: ClassVar[Any] = shared_table_args("inbox")
-
-
-class Outbox(OutboxColumns, Base, table=True):
-    """See libs.common.persistence.outbox."""
-
-    __tablename__ = "outbox"
-    __table_args__: ClassVar[Any] = shared_table_args("outbox")
+add_inbox_and_outbox(Base)
 
 
 class LogHead(Base, table=True):
