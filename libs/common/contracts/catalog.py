@@ -60,6 +60,8 @@ EVENTS: Final[dict[str, type[msgspec.Struct]]] = {
     "dispute.comment_added": escrow.DisputeEvent,
     "dispute.resolved": escrow.DisputeEvent,
     "wallet.created": payouts.WalletCreated,
+    "withdrawal.completed": payouts.WithdrawalCompleted,
+    "withdrawal.failed": payouts.WithdrawalFailed,
     "webhook.created": webhooks.EndpointEvent,
     "webhook.deleted": webhooks.EndpointEvent,
     "webhook.exhausted": webhooks.EndpointEvent,

@@ -1,4 +1,4 @@
-"""What payouts announces."""
+"""What payouts announces. Amounts are decimal strings."""
 
 import msgspec
 
@@ -11,3 +11,25 @@ class WalletCreated(msgspec.Struct, frozen=True):
     public_key: str
     provider: str
     network: str
+
+
+class WithdrawalCompleted(msgspec.Struct, frozen=True):
+    """Announced as withdrawal.completed: the money has arrived. `transaction_hash` is None where the rail has no such thing."""
+
+    withdrawal_id: str
+    user_id: str
+    amount: str
+    currency: str
+    destination_type: str
+    transaction_hash: str | None
+
+
+class WithdrawalFailed(msgspec.Struct, frozen=True):
+    """Announced as withdrawal.failed; `funds_returned` tells whether the user's balance has the amount again."""
+
+    withdrawal_id: str
+    user_id: str
+    amount: str
+    currency: str
+    reason: str
+    funds_returned: bool
