@@ -31,6 +31,7 @@ from services.gateway.entrypoints.http.routing import ApiRoute, Operation, add_o
 from services.gateway.handlers.api_keys import ApiKeys
 from services.gateway.handlers.authenticate import Authenticator
 from services.gateway.handlers.once import Once
+from services.gateway.handlers.register_webhook import RegisterWebhook
 from services.gateway.handlers.services import Services
 from services.gateway.settings import GatewaySettings
 from services.gateway.store.gathering import TROUBLE
@@ -104,10 +105,12 @@ class Gateway:
         keys, requests = Keys(self.pool), Requests(self.pool, self._clock, lease=LEASE)
         authenticator = Authenticator(keys, pepper=settings.pepper(), master_key=settings.master_key.get_secret_value())
         self._once = Once(requests, new_id)
+        services = Services(self.link, self._rpc)
         use_cases = UseCases(
-            services=Services(self.link, self._rpc),
+            services=services,
             once=self._once,
             api_keys=ApiKeys(keys, authenticator, self._clock, pepper=settings.pepper()),
+            webhooks=RegisterWebhook(services, pepper=settings.pepper()),
             clock=self._clock,
             probe=self.cached_probe,
             docs=settings.docs_url.rstrip("/"),

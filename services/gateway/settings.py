@@ -18,13 +18,13 @@ class GatewaySettings(ServiceSettings):
     """A socket that is bound and inherited, so that several gateways share a port; wins over host and port."""
     master_key: SecretStr = Field(validation_alias="OFFERHUB_MASTER_KEY", min_length=16)
     key_pepper: SecretStr = Field(SecretStr(""), validation_alias="OFFERHUB_KEY_PEPPER")
-    """Hashes API keys; without it one is derived from the master key, which can then not change without all keys."""
+    """Hashes API keys, makes webhook secrets; if empty, derived from the master key, which then can't change without all keys."""
     redis_url: SecretStr = Field(SecretStr(""), validation_alias="REDIS_URL")
     rate_limits: Literal["on", "off"] = Field("on", validation_alias="OFFERHUB_RATE_LIMITS")
     docs_url: str = Field("/api/v1/errors", validation_alias="OFFERHUB_ERROR_DOCS_URL")
 
     def pepper(self) -> bytes:
-        """Return the key under which API keys are hashed."""
+        """Return the key under which API keys are hashed and webhook secrets made."""
         given = self.key_pepper.get_secret_value()
         if given:
             return given.encode()

@@ -37,7 +37,7 @@ def build(settings: WebhooksSettings) -> Service:
         name="webhooks",
         schema=Schema(tables=LOCK_ORDER, committed=wake_dispatcher),
         use_cases={
-            "CreateEndpoint": CreateEndpointUseCase(ring, os.urandom, settings.allow_private),
+            "CreateEndpoint": CreateEndpointUseCase(ring, settings.allow_private),
             "DeleteEndpoint": delete_endpoint,
             **{name: LogEvent(name) for name in EVENTS},
         },

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import aio_pika
+import asyncpg
 import httpx
 import msgspec
 import uvicorn
@@ -22,7 +23,7 @@ from libs.common.kernel.errors import Refusal
 from services.gateway.__main__ import listen
 from services.gateway.app import Gateway
 from services.gateway.settings import GatewaySettings
-from tests.support.workers import QUEUE_EXPIRES_MS, ROLE_SECRET
+from tests.support.workers import QUEUE_EXPIRES_MS, ROLE_SECRET, until
 
 MASTER_KEY = "the-master-key-of-a-test-run"
 
@@ -181,6 +182,15 @@ def fields_of(response: httpx.Response) -> list[str]:
     error = error_of(response)
     assert error["code"] == "VALIDATION_ERROR"
     return [problem["field"] for problem in error["details"]["fields"]]
+
+
+async def let_go(owner: asyncpg.Connection, key: str) -> None:
+    """Wait until what becomes of an Idempotency-Key has been written down."""
+
+    async def settled() -> bool:
+        return await owner.fetchval("SELECT claimed_at IS NULL FROM gateway.requests WHERE key = $1", key) is True
+
+    await until(settled)
 
 
 async def gathered(*requests: Awaitable[httpx.Response]) -> list[httpx.Response]:

@@ -12,6 +12,7 @@ from libs.common.messaging.worker import Worker
 from services.webhooks.settings import WebhooksSettings
 from tests.support.workers import QUEUE_EXPIRES_MS, ROLE_SECRET
 
+SECRET = "a-secret-of-a-test-run"
 SECRET_KEYS = f"test:{'5a' * 32}"
 
 
@@ -34,8 +35,8 @@ def webhooks_settings(postgres_url: str, amqp_url: str, bus_prefix: str, **other
 
 
 async def register(worker: Worker, tenant: Tenant, url: str, *, events: tuple[str, ...] = ("order.*",)) -> Endpoint:
-    """Register an endpoint and return it with its secret."""
-    command = CreateEndpoint(new_id("wh"), url, events)
+    """Register an endpoint whose secret is `SECRET`."""
+    command = CreateEndpoint(new_id("wh"), url, events, SECRET)
     reply = await worker.rpc.command("webhooks", command, tenant=tenant, command_id=new_id("cmd"))
     assert reply.refusal is None, reply.refusal
     return msgspec.json.decode(reply.result, type=Endpoint)

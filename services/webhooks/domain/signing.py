@@ -1,20 +1,13 @@
 """Signatures of a delivery: the documented header, and the Standard Webhooks ones (standardwebhooks.com) side by side."""
 
 import base64
-import binascii
 import hashlib
 import hmac
 from typing import Final
 
-MARK: Final = "whsec_"
-"""Begins a secret that is base64 of the key; any other secret is text whose UTF-8 bytes are the key."""
-SECRET_BYTES: Final = 32
+from libs.common.kernel.webhook_keys import MARK, standard_key
+
 SECRET_LENGTHS: Final = range(8, 257)
-
-
-def generated_secret(random_bytes: bytes) -> str:
-    """Spell random bytes as a secret."""
-    return MARK + base64.b64encode(random_bytes).decode()
 
 
 def secret_problem(secret: str) -> str | None:
@@ -23,25 +16,9 @@ def secret_problem(secret: str) -> str | None:
         return f"must have {SECRET_LENGTHS.start} to {SECRET_LENGTHS.stop - 1} characters"
     try:
         key = standard_key(secret)
-    except binascii.Error:
+    except ValueError:
         return f"begins with {MARK} but is not base64 after it"
     return None if key else f"has no key after {MARK}"
-
-
-def standard_key(secret: str) -> bytes:
-    """Return the key of the Standard Webhooks signature.
-
-    Raises:
-        binascii.Error: the secret is marked as base64 and is none.
-    """
-    if secret.startswith(MARK):
-        return base64.b64decode(secret.removeprefix(MARK), validate=True)
-    return secret.encode()
-
-
-def signing_key(secret: str) -> str:
-    """Spell a secret the way the published verifiers read it."""
-    return MARK + base64.b64encode(standard_key(secret)).decode()
 
 
 def standard_signature(secret: str, *, event_id: str, timestamp: int, body: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Register an endpoint with its secret."""
+"""Register an endpoint and seal its secret."""
 
 from dataclasses import dataclass
 
@@ -6,21 +6,20 @@ from libs.common.contracts.commands.webhooks import CreateEndpoint
 from libs.common.contracts.events.webhooks import EndpointEvent
 from libs.common.kernel.errors import Refusal
 from libs.common.messaging.use_cases import Announce, Context, Decision
-from libs.common.persistence.sealing import Entropy, KeyRing
+from libs.common.persistence.sealing import KeyRing
 from libs.common.persistence.state import Needs, State
 from services.webhooks.domain.endpoints import ENDPOINTS_MAX, Problem, description_problem, filters_problem, url_problem
 from services.webhooks.domain.event_filters import aggregate_of
-from services.webhooks.domain.signing import SECRET_BYTES, generated_secret, secret_problem, signing_key
+from services.webhooks.domain.signing import secret_problem
 from services.webhooks.handlers.views import endpoint_view
 from services.webhooks.store.rows import ENDPOINTS, SECRETS, SUBSCRIPTIONS, EndpointRow, SecretRow, SubscriptionRow
 
 
 @dataclass(frozen=True, slots=True)
 class CreateEndpointUseCase:
-    """Needs a ring to seal secrets with, and randomness for those it makes itself."""
+    """Needs a ring to seal secrets with. The reply never holds one: the inbox keeps replies."""
 
     ring: KeyRing
-    entropy: Entropy
     allow_private: bool
 
     def needs(self, message: CreateEndpoint, context: Context) -> Needs:
@@ -38,11 +37,10 @@ class CreateEndpointUseCase:
         if problem is not None:
             fields = [{"field": problem.field, "message": problem.message}]
             return Decision(reply=Refusal("VALIDATION_ERROR", f"{problem.field} {problem.message}", {"fields": fields}))
-        generated = None if message.secret is not None else generated_secret(self.entropy(SECRET_BYTES))
-        return self._registered(message, context, secret=message.secret or generated or "", generated=generated)
+        return self._registered(message, context)
 
     def _problem(self, message: CreateEndpoint) -> Problem | None:
-        secret = None if message.secret is None else secret_problem(message.secret)
+        secret = secret_problem(message.secret)
         return (
             url_problem(message.url, allow_private=self.allow_private)
             or filters_problem(message.events)
@@ -50,7 +48,7 @@ class CreateEndpointUseCase:
             or (None if secret is None else Problem("secret", secret))
         )
 
-    def _registered(self, message: CreateEndpoint, context: Context, *, secret: str, generated: str | None) -> Decision:
+    def _registered(self, message: CreateEndpoint, context: Context) -> Decision:
         tenant, events = context.tenant, tuple(dict.fromkeys(message.events))
         endpoint = EndpointRow(
             tenant=tenant,
@@ -63,10 +61,10 @@ class CreateEndpointUseCase:
             created_at=context.now,
             updated_at=context.now,
         )
-        sealed = self.ring.seal(secret.encode(), tenant, endpoint.id)
+        sealed = self.ring.seal(message.secret.encode(), tenant, endpoint.id)
         event = EndpointEvent(endpoint.id, endpoint.url)
         return Decision(
-            reply=endpoint_view(endpoint, secret=generated, signing_key=signing_key(secret)),
+            reply=endpoint_view(endpoint),
             rows=(
                 (ENDPOINTS, endpoint),
                 (SUBSCRIPTIONS, SubscriptionRow(tenant, endpoint.id, events, active=True)),

@@ -6,8 +6,8 @@ from libs.common.kernel.errors import Refusal
 from services.webhooks.store.rows import EndpointRow
 
 
-def endpoint_view(row: EndpointRow, *, secret: str | None = None, signing_key: str | None = None) -> Endpoint:
-    """Show an endpoint; the secret and its key only to the one who registers it."""
+def endpoint_view(row: EndpointRow) -> Endpoint:
+    """Show an endpoint."""
     return Endpoint(
         id=row.id,
         url=row.url,
@@ -16,8 +16,6 @@ def endpoint_view(row: EndpointRow, *, secret: str | None = None, signing_key: s
         description=row.description,
         created_at=wire_time(row.created_at),
         updated_at=wire_time(row.updated_at),
-        secret=secret,
-        signing_key=signing_key,
     )
 
 

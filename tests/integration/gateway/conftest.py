@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncIterator
 
+import asyncpg
 import pytest
 
 from libs.common.contracts.replies.common import Done, Page
 from libs.common.contracts.replies.ledger import Balance, CurrencyBalance, JournalPosted, UserOpened
-from libs.common.contracts.replies.webhooks import Endpoint
 from libs.common.kernel.money import format_amount
 from libs.common.persistence.migrate import migrate
 from services.gateway.settings import GatewaySettings
@@ -18,6 +18,14 @@ from tests.support.workers import ROLE_SECRET
 async def config(postgres_url: str, amqp_url: str, bus_prefix: str) -> GatewaySettings:
     await migrate(postgres_url, role_secret=ROLE_SECRET)
     return gateway_settings(postgres_url, amqp_url, bus_prefix)
+
+
+@pytest.fixture
+async def owner(config: GatewaySettings) -> AsyncIterator[asyncpg.Connection]:
+    """The database as its owner sees it: every schema."""
+    connection = await asyncpg.connect(config.database_url.get_secret_value())
+    yield connection
+    await connection.close()
 
 
 @pytest.fixture
@@ -38,17 +46,6 @@ async def services(served: Served, amqp_url: str, bus_prefix: str) -> AsyncItera
             "ListOrders": lambda _: Page((order(),), has_more=True, next_cursor="ord_1"),
             "PostJournal": lambda _: JournalPosted("jrn_1", NOW),
             "GetBalance": lambda it: Balance(it.user_id, (CurrencyBalance("USD", "12.50", "0.00", "0.00", "0.00"),)),
-            "CreateEndpoint": lambda it: Endpoint(
-                it.endpoint_id,
-                it.url,
-                it.events,
-                active=True,
-                description=None,
-                created_at=NOW,
-                updated_at=NOW,
-                secret="s3cret",
-                signing_key="whsec_x",
-            ),
             "DeleteEndpoint": lambda it: Done(it.endpoint_id),
         }
         yield fake

@@ -14,11 +14,12 @@ from libs.common.contracts.queries.webhooks import ListDeliveries
 from libs.common.contracts.replies.common import Page
 from libs.common.contracts.replies.webhooks import Delivery
 from libs.common.kernel.ids import Tenant, derive_id
+from libs.common.kernel.webhook_keys import signing_key
 from services.webhooks.app import build
 from services.webhooks.settings import WebhooksSettings
 from tests.support.events import as_dict, event, publish
 from tests.support.receiver import Receiver, receiving, saying
-from tests.support.webhooks import logged, register, states
+from tests.support.webhooks import SECRET, logged, register, states
 from tests.support.workers import die_at, kill, running, until
 
 pytestmark = pytest.mark.integration
@@ -43,7 +44,7 @@ async def test_the_published_verifier_accepts_what_is_delivered(
         await publish(config, [[event(tenant, "order:a", 1)]])
         await _all_are(owner, tenant, endpoint.id, "DELIVERED", 1)
     (request,) = receiver.received
-    assert Webhook(endpoint.signing_key or "").verify(request.body, request.headers) == as_dict(request.body)
+    assert Webhook(signing_key(SECRET)).verify(request.body, request.headers) == as_dict(request.body)
     assert request.body == (await logged(owner, tenant))[0]["body"]
     assert as_dict(request.body) == {
         "id": _ids(tenant, 1)[0],

@@ -9,28 +9,27 @@ from libs.common.contracts.queries.webhooks import GetEndpoint, ListDeliveries, 
 from libs.common.contracts.replies.common import Page
 from libs.common.contracts.replies.webhooks import Delivery, Endpoint
 from libs.common.kernel.ids import Tenant, new_id
+from libs.common.persistence.sealing import KeyRing
 from services.webhooks.app import build
 from services.webhooks.settings import WebhooksSettings
+from tests.support.dumps import places, spellings
 from tests.support.events import event, publish
 from tests.support.receiver import Receiver, saying
-from tests.support.webhooks import logged, register, states
+from tests.support.webhooks import SECRET, SECRET_KEYS, logged, register, states
 from tests.support.workers import running, until
 
 pytestmark = pytest.mark.integration
 
 
-async def test_an_endpoint_is_read_without_its_secret(config: WebhooksSettings, tenant: Tenant) -> None:
+async def test_an_endpoint_is_read_as_it_was_registered(config: WebhooksSettings, tenant: Tenant) -> None:
     async with running(build(config), config) as worker:
         made = await register(worker, tenant, "https://example.com/hook", events=("order.*", "escrow.released"))
         reply = await worker.rpc.query("webhooks", GetEndpoint(made.id), tenant=tenant)
-    read = msgspec.json.decode(reply.result, type=Endpoint)
-    assert (read.secret, read.signing_key) == (None, None)
-    assert (made.secret, made.secret) == (made.signing_key, made.secret)
-    assert read == msgspec.structs.replace(made, secret=None, signing_key=None)
+    assert msgspec.json.decode(reply.result, type=Endpoint) == made
 
 
 async def test_a_repeated_command_registers_once_and_answers_the_same(config: WebhooksSettings, tenant: Tenant) -> None:
-    command, command_id = CreateEndpoint(new_id("wh"), "https://example.com", ("*",)), new_id("cmd")
+    command, command_id = CreateEndpoint(new_id("wh"), "https://example.com", ("*",), SECRET), new_id("cmd")
     async with running(build(config), config) as worker:
         first = await worker.rpc.command("webhooks", command, tenant=tenant, command_id=command_id)
         second = await worker.rpc.command("webhooks", command, tenant=tenant, command_id=command_id)
@@ -69,7 +68,7 @@ async def test_another_tenants_endpoint_is_not_there(config: WebhooksSettings, t
 async def test_plain_http_is_refused_unless_the_setting_allows_it(config: WebhooksSettings, tenant: Tenant) -> None:
     public = config.model_copy(update={"allow_private": False})
     async with running(build(public), public) as worker:
-        command = CreateEndpoint(new_id("wh"), "http://example.com", ("*",))
+        command = CreateEndpoint(new_id("wh"), "http://example.com", ("*",), SECRET)
         reply = await worker.rpc.command("webhooks", command, tenant=tenant, command_id=new_id("cmd"))
     assert reply.refusal is not None
     assert reply.refusal.details == {"fields": [{"field": "url", "message": "must be https"}]}
@@ -105,11 +104,13 @@ async def test_deleting_an_endpoint_cancels_what_was_on_its_way(
     assert await owner.fetchval("SELECT count(*) FROM webhooks.secrets WHERE tenant = $1", tenant) == 0
 
 
-async def test_the_stored_secret_is_sealed(config: WebhooksSettings, owner: asyncpg.Connection, tenant: Tenant) -> None:
+async def test_the_secret_is_in_the_database_sealed_and_not_otherwise(
+    config: WebhooksSettings, owner: asyncpg.Connection, tenant: Tenant
+) -> None:
     async with running(build(config), config) as worker:
         made = await register(worker, tenant, "https://example.com")
-    assert made.secret is not None
     sealed = await owner.fetchval("SELECT sealed FROM webhooks.secrets WHERE tenant = $1", tenant)
-    assert made.secret.encode() not in sealed
-    row = str(await owner.fetch("SELECT * FROM webhooks.endpoints WHERE tenant = $1", tenant))
-    assert made.secret not in row
+    ring = KeyRing.parse(SECRET_KEYS, entropy=bytes)
+    assert ring.open(sealed, tenant, made.id) == SECRET.encode()
+    assert {"webhooks.endpoints.id", "webhooks.inbox.reply"} <= await places(owner, made.id.encode())
+    assert await places(owner, *spellings(SECRET.encode())) == set()

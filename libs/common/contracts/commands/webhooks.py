@@ -4,12 +4,12 @@ import msgspec
 
 
 class CreateEndpoint(msgspec.Struct, frozen=True):
-    """Register a URL for events; `events` holds catalogue names, `family.*` or `*`."""
+    """Register a URL for events; `events` holds catalogue names, `family.*` or `*`. No reply repeats the secret."""
 
     endpoint_id: str
     url: str
     events: tuple[str, ...]
-    secret: str | None = None
+    secret: str
     description: str | None = None
 
 

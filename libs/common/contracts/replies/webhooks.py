@@ -3,8 +3,8 @@
 import msgspec
 
 
-class Endpoint(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A registered URL. The secret is shown once, when we made it; `signing_key` is its Standard Webhooks form."""
+class Endpoint(msgspec.Struct, frozen=True):
+    """A registered URL; never its secret, for replies are stored."""
 
     id: str
     url: str
@@ -13,8 +13,6 @@ class Endpoint(msgspec.Struct, frozen=True, omit_defaults=True):
     description: str | None
     created_at: str
     updated_at: str
-    secret: str | None = None
-    signing_key: str | None = None
 
 
 class Delivery(msgspec.Struct, frozen=True):

@@ -17,6 +17,7 @@ from services.gateway.domain.errors import ApiError
 from services.gateway.domain.idempotency import DAY, fingerprint
 from services.gateway.handlers.api_keys import ApiKeys
 from services.gateway.handlers.once import Keyed, Once
+from services.gateway.handlers.register_webhook import RegisterWebhook
 from services.gateway.handlers.services import RefusedError, Services
 
 Shape = Callable[[msgspec.Raw], Answer]
@@ -31,6 +32,7 @@ class UseCases:
     services: Services
     once: Once
     api_keys: ApiKeys
+    webhooks: RegisterWebhook
     clock: Clock
     probe: Probe
     docs: str
@@ -87,7 +89,6 @@ class Call:
         *,
         shape: Shape = resource,
         window: timedelta | None = DAY,
-        storable: bool = True,
     ) -> Answer:
         """Have a service do something once: `make` builds the command out of its command id."""
 
@@ -95,7 +96,7 @@ class Call:
             raw = await self.use_cases.services.command(service, make(command_id), tenant=self.tenant, command_id=command_id)
             return shape(raw)
 
-        return await self.once(run, window=window, storable=storable)
+        return await self.once(run, window=window)
 
     async def once(self, run: Callable[[str], Awaitable[Answer]], *, window: timedelta | None, storable: bool = True) -> Answer:
         """Do some work once per Idempotency-Key; without a key, simply do it."""

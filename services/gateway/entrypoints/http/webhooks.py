@@ -4,16 +4,17 @@ from typing import Annotated, Literal
 
 from fastapi import Body, Query
 
-from libs.common.contracts.commands.webhooks import CreateEndpoint, DeleteEndpoint
+from libs.common.contracts.commands.webhooks import DeleteEndpoint
 from libs.common.contracts.queries.webhooks import GetEndpoint, ListDeliveries, ListEndpoints, ListEvents
 from libs.common.contracts.replies.common import Done
 from libs.common.contracts.replies.webhooks import Delivery, Endpoint, LoggedEvent
-from libs.common.kernel.ids import sibling_id
 from services.gateway.domain.access import Scope
 from services.gateway.domain.answers import Answer
-from services.gateway.entrypoints.http.calls import Calling, created
+from services.gateway.domain.idempotency import DAY
+from services.gateway.entrypoints.http.calls import Calling
 from services.gateway.entrypoints.http.fields import EventList, Fields, HttpUrl, Limit, Name, Note, PageQuery, Position
 from services.gateway.entrypoints.http.routing import Operation
+from services.gateway.handlers.register_webhook import NewWebhook, RegisteredEndpoint
 
 
 class NewEndpoint(Fields):
@@ -39,15 +40,14 @@ class EventQuery(Fields):
 
 
 async def create_webhook(call: Calling, body: Annotated[NewEndpoint, Body()]) -> Answer:
-    """Register an endpoint. The secret is shown in this answer only."""
-    return await call.submit(
-        "webhooks",
-        lambda command_id: CreateEndpoint(
-            sibling_id("wh", command_id), body.url, tuple(body.events), body.secret, body.description
-        ),
-        shape=created,
-        storable=False,
-    )
+    """Register an endpoint. Its signing key, and the secret if we made it, are shown in this answer only."""
+    webhooks, tenant = call.use_cases.webhooks, call.tenant
+    new = NewWebhook(body.url, tuple(body.events), body.secret, body.description)
+
+    async def run(command_id: str) -> Answer:
+        return await webhooks.register(new, tenant=tenant, command_id=command_id)
+
+    return await call.once(run, window=DAY, storable=False)
 
 
 async def list_webhooks(call: Calling, query: Annotated[PageQuery, Query()]) -> Answer:
@@ -76,7 +76,7 @@ async def list_events(call: Calling, query: Annotated[EventQuery, Query()]) -> A
 
 
 OPERATIONS = (
-    Operation("POST", "/webhooks", create_webhook, Scope.WRITE, Endpoint, status=201),
+    Operation("POST", "/webhooks", create_webhook, Scope.WRITE, RegisteredEndpoint, status=201),
     Operation("GET", "/webhooks", list_webhooks, Scope.READ, Endpoint, is_list=True),
     Operation("GET", "/webhooks/{webhook_id}", get_webhook, Scope.READ, Endpoint),
     Operation("DELETE", "/webhooks/{webhook_id}", delete_webhook, Scope.WRITE, Done),

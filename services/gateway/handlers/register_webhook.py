@@ -1,0 +1,64 @@
+"""Register a webhook endpoint and show its keys: the webhooks service seals the secret and never says it again."""
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from libs.common.contracts.commands.webhooks import CreateEndpoint
+from libs.common.contracts.replies.webhooks import Endpoint
+from libs.common.kernel.ids import Tenant, sibling_id
+from libs.common.kernel.webhook_keys import signing_key
+from services.gateway.domain.answers import Answer, resource
+from services.gateway.domain.webhook_secrets import mint
+from services.gateway.handlers.services import Services
+
+
+class RegisteredEndpoint(Endpoint, frozen=True, kw_only=True, omit_defaults=True):
+    """An endpoint in the answer that made it.
+
+    `signing_key` is the secret as Standard Webhooks verifiers read it; `secret` is there when we made it.
+    """
+
+    signing_key: str
+    secret: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewWebhook:
+    """What the caller asked for; without a secret we make one."""
+
+    url: str
+    events: tuple[str, ...]
+    secret: str | None = field(repr=False)
+    description: str | None
+
+
+_fields: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class RegisterWebhook:
+    """Sends the secret to the webhooks service and composes the answer here, so that no stored reply ever holds it."""
+
+    def __init__(self, services: Services, *, pepper: bytes) -> None:
+        """Make missing secrets under this pepper."""
+        self._services = services
+        self._pepper = pepper
+
+    async def register(self, new: NewWebhook, *, tenant: Tenant, command_id: str) -> Answer:
+        """Register the endpoint; the same command id answers the same bytes, secret included.
+
+        Raises:
+            RefusedError: a field is not allowed. ApiError: no answer.
+        """
+        secret = mint(self._pepper, command_id) if new.secret is None else new.secret
+        command = CreateEndpoint(sibling_id("wh", command_id), new.url, new.events, secret, new.description)
+        endpoint = await self._services.command("webhooks", command, tenant=tenant, command_id=command_id)
+        shown = _fields.decode(endpoint)
+        shown["signing_key"] = _text(signing_key(secret))
+        if new.secret is None:
+            shown["secret"] = _text(secret)
+        return resource(msgspec.json.encode(shown), status=201)
+
+
+def _text(value: str) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(value))
