@@ -1,0 +1,102 @@
+"""What is measured and what is asked of it."""
+
+from typing import Final
+
+import msgspec
+
+CONNECTIONS: Final = (1, 16, 64)
+HEADLINE: Final = 64
+SCENARIOS: Final = {
+    "create order": "POST /orders",
+    "get balance": "GET /users/{id}/balance",
+    "create and reserve": "create + reserve",
+    "lifecycle": "lifecycle: create, reserve, escrow, fund, release",
+}
+PER_SECOND: Final = {"create order": 1_200, "get balance": 3_500, "create and reserve": 400, "lifecycle": 120}
+"""At 64 connections, on 2 cores, generator included."""
+ALONE_P50_MS: Final = 8.0
+"""POST /orders at one connection."""
+JOURNALS_PER_SECOND: Final = 10_000
+HOT_SHARE: Final = 0.8
+"""A hot account's part of that."""
+IDLE_MB: Final = 450
+FALL: Final = 0.15
+"""A ratio that falls by more than this against the baseline is a regression: see docs/benchmarks.md on noise."""
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """The median of the rounds of one scenario at one number of connections."""
+
+    scenario: str
+    connections: int
+    per_second: float
+    lowest: float
+    highest: float
+    p50_ms: float
+    p99_ms: float
+    ratio: float
+    """To the calibration of the same minute."""
+    cpu_us: dict[str, float]
+    """CPU per answer by process."""
+
+
+class Results(msgspec.Struct):
+    """One whole run."""
+
+    calibrations: dict[str, float]
+    """Echoes per second measured right before each scenario, by its name."""
+    figures: list[Figure]
+    journals_spread: list[float]
+    journals_hot: list[float]
+    journals_cpu_us: float
+    idle_rss_mb: dict[str, float]
+    idle_pss_mb: dict[str, float]
+    log_lag_seconds: float
+    """From the end of the last lifecycle's load until its last event was logged."""
+    events_logged: int
+    machine: dict[str, str]
+
+    def figure(self, scenario: str, connections: int = HEADLINE) -> Figure:
+        """Find one figure."""
+        return next(it for it in self.figures if (it.scenario, it.connections) == (scenario, connections))
+
+    def headlines(self) -> dict[str, float]:
+        """Name the ratios that a later run is compared with."""
+        found = {name: self.figure(name).ratio for name in SCENARIOS}
+        calibration = self.calibrations["journals"]
+        return found | {"journals, spread": median(self.journals_spread) / calibration, "journals, hot": self.hot / calibration}
+
+    @property
+    def spread(self) -> float:
+        """Journals per second over many accounts."""
+        return median(self.journals_spread)
+
+    @property
+    def hot(self) -> float:
+        """Journals per second on one account."""
+        return median(self.journals_hot)
+
+
+def median(values: list[float]) -> float:
+    """Return the middle one, the lower of two."""
+    return sorted(values)[(len(values) - 1) // 2]
+
+
+def missed(results: Results) -> list[str]:
+    """Name the targets that were not met."""
+    found = [
+        f"{SCENARIOS[name]}: {results.figure(name).per_second:,.0f}/s, the target is {target:,}/s"
+        for name, target in PER_SECOND.items()
+        if results.figure(name).per_second < target
+    ]
+    alone = results.figure("create order", 1).p50_ms
+    if alone > ALONE_P50_MS:
+        found.append(f"POST /orders alone: p50 {alone:.1f} ms, the target is {ALONE_P50_MS:g} ms")
+    if results.spread < JOURNALS_PER_SECOND:
+        found.append(f"journals: {results.spread:,.0f}/s, the target is {JOURNALS_PER_SECOND:,}/s")
+    if results.hot < HOT_SHARE * JOURNALS_PER_SECOND:
+        found.append(f"journals on a hot account: {results.hot:,.0f}/s, the target is {HOT_SHARE * JOURNALS_PER_SECOND:,.0f}/s")
+    idle = sum(results.idle_rss_mb.values())
+    if idle > IDLE_MB:
+        found.append(f"idle memory: {idle:.0f} MB, the target is {IDLE_MB} MB")
+    return found

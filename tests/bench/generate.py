@@ -1,0 +1,118 @@
+"""The generator, a process of its own: plays a scenario over some connections for some seconds; JSON in, JSON out."""
+
+import asyncio
+import sys
+import time
+
+import msgspec
+import uvloop
+
+from tests.bench.processes import Watched, sample
+from tests.bench.scenarios import Scenarios
+from tests.support.wire import Api, Load, Script, play
+
+WARM_UP_SECONDS = 0.5
+
+
+class Task(msgspec.Struct, frozen=True):
+    """What to play, against which gateway, and whose CPU to watch meanwhile."""
+
+    scenario: str
+    host: str
+    port: int
+    key: str
+    run: str
+    users: list[str]
+    connections: int
+    seconds: float
+    watched: Watched
+    database: str
+
+
+class Round(msgspec.Struct, frozen=True):
+    """What was seen in the window between warm-up and end."""
+
+    seconds: float
+    scripts: int
+    """Scripts that came to their end in the window."""
+    answers: int
+    script_ms: list[float]
+    """p50 and p99 of whole scripts."""
+    answer_ms: list[float]
+    """p50 and p99 of single answers."""
+    failed: int
+    failures: list[str]
+    played: int
+    """Scripts that came to their end, the warm-up and the tail included."""
+    opened: float
+    """When the window opened, in seconds since 1970."""
+    cpu_us: dict[str, float]
+    """CPU per answer by process, in µs."""
+
+
+def main() -> None:
+    """Read the task from stdin, write the round to stdout."""
+    task = msgspec.json.decode(sys.stdin.buffer.read(), type=Task)
+    sys.stdout.buffer.write(msgspec.json.encode(uvloop.run(_run(task))))
+
+
+async def _run(task: Task) -> Round:
+    loop = asyncio.get_running_loop()
+    api = Api(host=task.host, port=task.port, key=task.key, run=task.run)
+    make = Scenarios(api, task.users).named(task.scenario)
+    started = time.perf_counter()
+    until = started + WARM_UP_SECONDS + task.seconds
+
+    def next_script() -> Script | None:
+        return make() if time.perf_counter() < until else None
+
+    load = Load(next_script)
+    before: dict[str, float] = {}
+    after: dict[str, float] = {}
+    edges: list[float] = []
+    opened: list[float] = []
+
+    def open_window() -> None:
+        before.update(sample(task.watched, task.database), generator=time.process_time())
+        opened.append(time.time())  # noqa: TID251 - compared with what the services logged
+        edges.append(time.perf_counter())
+
+    def close_window() -> None:
+        edges.append(time.perf_counter())
+        after.update(sample(task.watched, task.database), generator=time.process_time())
+
+    loop.call_later(WARM_UP_SECONDS, open_window)
+    loop.call_later(WARM_UP_SECONDS + task.seconds, close_window)
+    await play(load, host=task.host, port=task.port, connections=task.connections)
+    while len(edges) < 2:
+        await asyncio.sleep(0.01)
+    return _round(load, edges[0], edges[1], opened[0], {name: after[name] - before.get(name, 0.0) for name in after})
+
+
+def _round(load: Load, start: float, end: float, opened: float, cpu: dict[str, float]) -> Round:
+    answers = [took for when, took, _ in load.answers if start <= when < end]
+    scripts = [took for when, took in load.played if start <= when < end]
+    return Round(
+        seconds=end - start,
+        scripts=len(scripts),
+        answers=len(answers),
+        script_ms=percentiles(scripts),
+        answer_ms=percentiles(answers),
+        failed=load.failed,
+        failures=load.failures,
+        played=len(load.played),
+        opened=opened,
+        cpu_us={name: seconds / max(1, len(answers)) * 1e6 for name, seconds in cpu.items()},
+    )
+
+
+def percentiles(seconds: list[float]) -> list[float]:
+    """Return p50 and p99 in ms."""
+    if not seconds:
+        return [0.0, 0.0]
+    ordered = sorted(seconds)
+    return [ordered[min(len(ordered) - 1, int(len(ordered) * part))] * 1000 for part in (0.5, 0.99)]
+
+
+if __name__ == "__main__":
+    main()

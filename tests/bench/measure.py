@@ -1,0 +1,235 @@
+"""Runs the rounds: starts a stack, calibrates, lets the generator play, looks at the books."""
+
+import asyncio
+import secrets
+import sys
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import asyncpg
+import httpx
+import msgspec
+
+from deploy.local.databases import create_database, drop_database
+from deploy.local.servers import database_named_in, with_database
+from deploy.local.stack import Stack
+from tests.bench import echo, generate, journals
+from tests.bench.figures import CONNECTIONS, SCENARIOS, Figure, Results, median
+from tests.bench.machine import describe
+from tests.bench.processes import Watched, memory_mb
+from tests.support.oracles import books_hold
+from tests.support.stacks import address, check_identity, own_stack, pids
+
+USERS = 200
+CREDIT = "100000000.00"
+SETTLE_SECONDS = 60.0
+PART_SECONDS = 120.0
+_IDLE_SECONDS = 3.0
+_AT_ONCE = 16
+Say = Callable[[str], None]
+T = TypeVar("T")
+
+
+class InvalidRunError(Exception):
+    """The figures mean nothing: something failed while they were taken."""
+
+
+class Bench:
+    """One run against one stack."""
+
+    def __init__(self, stack: Stack, *, seconds: float, rounds: int, say: Say) -> None:
+        """Measure `rounds` times `seconds`."""
+        self._stack = stack
+        self._seconds = seconds
+        self._rounds = rounds
+        self._say = say
+        self._database = database_named_in(stack.database_url())
+        self._users: list[str] = []
+        self.played: dict[str, int] = dict.fromkeys(SCENARIOS, 0)
+        self.calibrations: dict[str, float] = {}
+
+    async def calibrate(self, name: str) -> float:
+        """Measure the bare bus."""
+        task = echo.Task(self._stack.shell["AMQP_URL"], min(self._seconds, 3.0))
+        self.calibrations[name] = float(await run_module("tests.bench.echo", msgspec.json.encode(task) + b"\n"))
+        self._say(f"  calibration     {self.calibrations[name]:>8,.0f} echoes/s")
+        return self.calibrations[name]
+
+    async def users(self) -> None:
+        """Sign users up, with money."""
+        keys = self._stack.shell
+        some = asyncio.Semaphore(_AT_ONCE)
+        async with httpx.AsyncClient(base_url=self._stack.api_url, timeout=30, trust_env=False) as client:
+
+            async def make(number: int) -> str:
+                async with some:
+                    user: str = await _post(client, keys["OFFERHUB_API_KEY"], "/users", {"external_user_id": f"bench-{number}"})
+                    money = {"amount": CREDIT, "currency": "USD", "reference": f"bench-{number}"}
+                    await _post(client, keys["OFFERHUB_SUPPORT_KEY"], f"/users/{user}/balance/credit", money)
+                    return user
+
+            self._users = await asyncio.gather(*map(make, range(USERS)))
+
+    async def scenario(self, name: str) -> list[Figure]:
+        """Measure one scenario at every number of connections."""
+        self._say(f"\n{SCENARIOS[name]}")
+        calibration = await self.calibrate(name)
+        rounds: dict[int, list[generate.Round]] = {connections: [] for connections in CONNECTIONS}
+        for _ in range(self._rounds):
+            for connections in CONNECTIONS:
+                rounds[connections].append(await self._round(name, connections))
+        return [_figure(name, connections, found, calibration) for connections, found in rounds.items()]
+
+    async def _round(self, name: str, connections: int) -> generate.Round:
+        host, port = address(self._stack)
+        task = generate.Task(
+            scenario=name,
+            host=host,
+            port=port,
+            key=self._stack.shell["OFFERHUB_API_KEY"],
+            run=secrets.token_hex(6),
+            users=self._users,
+            connections=connections,
+            seconds=self._seconds,
+            watched=self._watched(),
+            database=self._database,
+        )
+        answer = await run_module("tests.bench.generate", msgspec.json.encode(task))
+        seen = msgspec.json.decode(answer, type=generate.Round)
+        self._say(f"  {connections:>3} connections {seen.scripts / seen.seconds:>8,.0f}/s   p50 {seen.script_ms[0]:.1f} ms")
+        if seen.failed:
+            raise InvalidRunError(f"{SCENARIOS[name]} at {connections}: {seen.failed} failed, for example {seen.failures}")
+        self.played[name] += seen.played
+        return seen
+
+    def _watched(self) -> Watched:
+        return {name.removesuffix("-1"): [pid] for name, pid in pids(self._stack).items()}
+
+    async def settle(self) -> tuple[float, int]:
+        """Wait until every order's events are logged and nothing is pending, and check the books; (seconds, events)."""
+        began = time.monotonic()
+        owner = await asyncpg.connect(self._stack.database_url())
+        try:
+            while unfinished := await owner.fetchrow(_UNFINISHED):
+                if time.monotonic() > began + SETTLE_SECONDS:
+                    raise InvalidRunError(f"not logged after {SETTLE_SECONDS:g} s: {tuple(unfinished)}")
+                await asyncio.sleep(0.05)
+            lag = time.monotonic() - began
+            await books_hold(owner)
+            closed = await owner.fetchval("SELECT count(*) FROM escrow.orders WHERE final_status = 'RELEASED'")
+            orders = await owner.fetchval("SELECT count(*) FROM escrow.orders")
+            events: int = await owner.fetchval("SELECT count(*) FROM webhooks.event_log")
+        finally:
+            await owner.close()
+        made = sum(self.played[name] for name in ("create order", "create and reserve", "lifecycle"))
+        if closed != self.played["lifecycle"] or orders != made:
+            raise InvalidRunError(f"{self.played} were answered, {orders} orders and {closed} releases are in the database")
+        return lag, events
+
+
+_UNFINISHED = """
+SELECT o.id, o.sequence, l.logged FROM escrow.orders o
+  LEFT JOIN (SELECT tenant, aggregate, max(sequence) AS logged FROM webhooks.event_log GROUP BY 1, 2) l
+    ON l.tenant = o.tenant AND l.aggregate = 'order:' || o.id
+ WHERE l.logged IS DISTINCT FROM o.sequence OR o.pending IS NOT NULL LIMIT 1
+"""
+
+
+async def run(*, seconds: float, rounds: int, say: Say) -> Results:
+    """Measure everything.
+
+    Raises:
+        InvalidRunError: a request failed or the database does not hold what was answered. AssertionError: the books don't hold.
+    """
+    say("starting a stack of its own")
+    async with own_stack(supervised=False) as stack:
+        await check_identity(stack)
+        await asyncio.sleep(_IDLE_SECONDS)
+        idle = {name: memory_mb(pid) for name, pid in pids(stack).items() if name in stack.health_ports}
+        bench = Bench(stack, seconds=seconds, rounds=rounds, say=say)
+        await bench.users()
+        figures = [figure for name in SCENARIOS for figure in await bench.scenario(name)]
+        lag, events = await bench.settle()
+        say(f"\nbooks hold; {events:,} events logged, the last {lag:.1f} s after the load")
+        say("\njournals through the write path, from memory")
+        await bench.calibrate("journals")
+        written = await _journals(stack, rounds=rounds)
+        machine = await describe(stack)
+    return Results(
+        calibrations=bench.calibrations,
+        figures=figures,
+        journals_spread=written.spread,
+        journals_hot=written.hot,
+        journals_cpu_us=written.cpu_us,
+        idle_rss_mb={name: memory[0] for name, memory in idle.items()},
+        idle_pss_mb={name: memory[1] for name, memory in idle.items()},
+        log_lag_seconds=lag,
+        events_logged=events,
+        machine=machine,
+    )
+
+
+async def _journals(stack: Stack, *, rounds: int, profile: bool = False) -> journals.Journals:
+    """Measure in a database of its own on the stack's server, while the stack idles."""
+    server = with_database(stack.database_url(), "postgres")
+    name = f"offerhub_bench_{secrets.token_hex(4)}"
+    await create_database(server, name)
+    try:
+        task = journals.Task(with_database(server, name), rounds, profile)
+        return msgspec.json.decode(await run_module("tests.bench.journals", msgspec.json.encode(task)), type=journals.Journals)
+    finally:
+        await drop_database(server, name)
+
+
+async def profile(say: Say) -> None:
+    """Print where the write path spends its time."""
+    async with own_stack(supervised=False) as stack:
+        written = await _journals(stack, rounds=1, profile=True)
+        say(f"under the profiler: {written.spread[0]:,.0f} journals/s spread, {written.hot[0]:,.0f}/s hot")
+
+
+async def run_module(module: str, told: bytes) -> bytes:
+    """Run a part of the bench in a process of its own and return what it prints.
+
+    Raises:
+        InvalidRunError: it failed; what it said is on stderr.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", module, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        async with asyncio.timeout(PART_SECONDS):
+            answer, _ = await process.communicate(told)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise InvalidRunError(f"{module} did not end within {PART_SECONDS:g} s") from None
+    if process.returncode != 0:
+        raise InvalidRunError(f"{module} ended with status {process.returncode}")
+    return answer
+
+
+def _figure(name: str, connections: int, rounds: list[generate.Round], calibration: float) -> Figure:
+    rates = [found.scripts / found.seconds for found in rounds]
+    middle = rounds[rates.index(median(rates))]
+    return Figure(
+        scenario=name,
+        connections=connections,
+        per_second=median(rates),
+        lowest=min(rates),
+        highest=max(rates),
+        p50_ms=median([found.script_ms[0] for found in rounds]),
+        p99_ms=median([found.script_ms[1] for found in rounds]),
+        ratio=median(rates) / calibration,
+        cpu_us=middle.cpu_us,
+    )
+
+
+async def _post(client: httpx.AsyncClient, key: str, path: str, body: dict[str, str]) -> str:
+    headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": secrets.token_hex(16)}
+    answer = await client.post(path, json=body, headers=headers)
+    if not answer.is_success:
+        raise InvalidRunError(f"{path}: {answer.status_code} {answer.text}")
+    made: str = answer.json()["data"].get("id", "")
+    return made

@@ -1,0 +1,59 @@
+"""What the generator asks for: one script per figure."""
+
+from collections.abc import Callable
+from itertools import count
+
+from tests.support.wire import Api, Script, id_in
+
+AMOUNT = "10.00"
+_ESCROW = b'{"amount":"10.00","currency":"USD"}'
+_EMPTY = b"{}"
+
+
+class Scenarios:
+    """Scripts over the same users, who take turns, so that load spreads over their accounts."""
+
+    def __init__(self, api: Api, users: list[str]) -> None:
+        """The first half of the users buys from the second."""
+        self._api = api
+        self._users = users
+        half = len(users) // 2
+        self._orders = [
+            f'{{"buyer_id":"{buyer}","seller_id":"{seller}","amount":"{AMOUNT}","currency":"USD","title":"A thing"}}'.encode()
+            for buyer, seller in zip(users[:half], users[half:], strict=True)
+        ]
+        self._turns = count()
+
+    def named(self, name: str) -> Callable[[], Script]:
+        """Return the maker of a scenario's scripts."""
+        makers = {
+            "create order": self.create_order,
+            "get balance": self.get_balance,
+            "create and reserve": self.create_and_reserve,
+            "lifecycle": self.lifecycle,
+        }
+        return makers[name]
+
+    def get_balance(self) -> Script:
+        """Read one user's balance."""
+        yield self._api.get(f"/users/{self._users[next(self._turns) % len(self._users)]}/balance")
+
+    def create_order(self) -> Script:
+        """Agree on a sale."""
+        yield self._new_order()
+
+    def create_and_reserve(self) -> Script:
+        """Agree on a sale and keep the buyer's money for it."""
+        order_id = id_in((yield self._new_order()))
+        yield self._api.post(f"/orders/{order_id}/reserve", _EMPTY)
+
+    def lifecycle(self) -> Script:
+        """Take a sale from the agreement to the seller's money."""
+        order_id = id_in((yield self._new_order()))
+        yield self._api.post(f"/orders/{order_id}/reserve", _EMPTY)
+        yield self._api.post(f"/orders/{order_id}/escrow", _ESCROW)
+        yield self._api.post(f"/orders/{order_id}/escrow/fund", _EMPTY)
+        yield self._api.post(f"/orders/{order_id}/resolution/release", _EMPTY)
+
+    def _new_order(self) -> bytes:
+        return self._api.post("/orders", self._orders[next(self._turns) % len(self._orders)])
