@@ -23,13 +23,13 @@ pytestmark = pytest.mark.integration
 
 async def test_an_endpoint_is_read_as_it_was_registered(config: WebhooksSettings, tenant: Tenant) -> None:
     async with running(build(config), config) as worker:
-        made = await register(worker, tenant, "https://example.com/hook", events=("order.*", "escrow.released"))
+        made = await register(worker, tenant, "https://127.0.0.1:9/hook", events=("order.*", "escrow.released"))
         reply = await worker.rpc.query("webhooks", GetEndpoint(made.id), tenant=tenant)
     assert msgspec.json.decode(reply.result, type=Endpoint) == made
 
 
 async def test_a_repeated_command_registers_once_and_answers_the_same(config: WebhooksSettings, tenant: Tenant) -> None:
-    command, command_id = CreateEndpoint(new_id("wh"), "https://example.com", ("*",), SECRET), new_id("cmd")
+    command, command_id = CreateEndpoint(new_id("wh"), "https://127.0.0.1:9", ("*",), SECRET), new_id("cmd")
     async with running(build(config), config) as worker:
         first = await worker.rpc.command("webhooks", command, tenant=tenant, command_id=command_id)
         second = await worker.rpc.command("webhooks", command, tenant=tenant, command_id=command_id)
@@ -38,7 +38,7 @@ async def test_a_repeated_command_registers_once_and_answers_the_same(config: We
 
 async def test_endpoints_are_listed_newest_first_in_pages(config: WebhooksSettings, tenant: Tenant) -> None:
     async with running(build(config), config) as worker:
-        made = [(await register(worker, tenant, f"https://example.com/{number}")).id for number in range(5)]
+        made = [(await register(worker, tenant, f"https://127.0.0.1:9/{number}")).id for number in range(5)]
         seen: list[str] = []
         cursor: str | None = None
         while True:
@@ -54,7 +54,7 @@ async def test_endpoints_are_listed_newest_first_in_pages(config: WebhooksSettin
 async def test_another_tenants_endpoint_is_not_there(config: WebhooksSettings, tenant: Tenant) -> None:
     stranger = Tenant("stranger:live")
     async with running(build(config), config) as worker:
-        made = await register(worker, tenant, "https://example.com")
+        made = await register(worker, tenant, "https://127.0.0.1:9")
         asked = [
             await worker.rpc.query("webhooks", GetEndpoint(made.id), tenant=stranger),
             await worker.rpc.query("webhooks", ListDeliveries(made.id), tenant=stranger),
@@ -68,7 +68,7 @@ async def test_another_tenants_endpoint_is_not_there(config: WebhooksSettings, t
 async def test_plain_http_is_refused_unless_the_setting_allows_it(config: WebhooksSettings, tenant: Tenant) -> None:
     public = config.model_copy(update={"allow_private": False})
     async with running(build(public), public) as worker:
-        command = CreateEndpoint(new_id("wh"), "http://example.com", ("*",), SECRET)
+        command = CreateEndpoint(new_id("wh"), "http://127.0.0.1:9", ("*",), SECRET)
         reply = await worker.rpc.command("webhooks", command, tenant=tenant, command_id=new_id("cmd"))
     assert reply.refusal is not None
     assert reply.refusal.details == {"fields": [{"field": "url", "message": "must be https"}]}
@@ -108,7 +108,7 @@ async def test_the_secret_is_in_the_database_sealed_and_not_otherwise(
     config: WebhooksSettings, owner: asyncpg.Connection, tenant: Tenant
 ) -> None:
     async with running(build(config), config) as worker:
-        made = await register(worker, tenant, "https://example.com")
+        made = await register(worker, tenant, "https://127.0.0.1:9")
     sealed = await owner.fetchval("SELECT sealed FROM webhooks.secrets WHERE tenant = $1", tenant)
     ring = KeyRing.parse(SECRET_KEYS, entropy=bytes)
     assert ring.open(sealed, tenant, made.id) == SECRET.encode()
