@@ -6,11 +6,12 @@ from typing import Final
 
 import msgspec
 
-from libs.common.persistence.rows import Connection
+from libs.common.persistence.rows import COPY_ROWS, Connection
 
 GRACE: Final = timedelta(seconds=5)
 """How long the writer has to publish by itself before the relay takes a row."""
 
+_COLUMNS: Final = ("id", "exchange", "routing_key", "body", "publish_after")
 _APPEND: Final = """
 INSERT INTO outbox (id, exchange, routing_key, body, publish_after)
 SELECT id, exchange, routing_key, body, $5
@@ -35,8 +36,13 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
 
 async def append(connection: Connection, messages: Sequence[Outgoing], now: datetime) -> None:
     """Keep messages until they are published; the relay may take them after the grace."""
-    columns = [[getattr(message, name) for message in messages] for name in ("id", "exchange", "routing_key", "body")]
-    await connection.execute(_APPEND, *columns, now + GRACE)
+    due = now + GRACE
+    if len(messages) < COPY_ROWS:
+        columns = [[getattr(message, name) for message in messages] for name in _COLUMNS[:-1]]
+        await connection.execute(_APPEND, *columns, due)
+        return
+    rows = [(message.id, message.exchange, message.routing_key, message.body, due) for message in messages]
+    await connection.copy_records_to_table("outbox", records=rows, columns=_COLUMNS)
 
 
 async def lock_due(connection: Connection, *, now: datetime, limit: int) -> list[Outgoing]:
