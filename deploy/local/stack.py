@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from deploy.local import api, environment
@@ -43,6 +43,9 @@ Say = Callable[[str], None]
 
 class Stack:
     """A stack in one state directory. Not shared between event loops; `stop` may be called after a failed `start`."""
+
+    backoff_seconds: Sequence[float] = _BACKOFF_SECONDS
+    """The wait before a process that died is started again: after its first death, its second …"""
 
     def __init__(self, settings: LocalSettings, *, say: Say = print, supervised: bool) -> None:
         """Prepare; nothing is started. `supervised`: whoever starts it will call `supervise`, so `make stop` tells them."""
@@ -90,7 +93,7 @@ class Stack:
                         self._learn_port(name)
                 elif name not in due:
                     deaths[name] = 0 if _age(child) > _STEADY_SECONDS else deaths.get(name, -1) + 1
-                    delay = _BACKOFF_SECONDS[min(deaths[name], len(_BACKOFF_SECONDS) - 1)]
+                    delay = self.backoff_seconds[min(deaths[name], len(self.backoff_seconds) - 1)]
                     due[name] = time.monotonic() + delay
                     self._say(f"{name} ended {_ending(status)}; starting it again in {delay:g} s")
                 elif time.monotonic() >= due[name]:
@@ -200,12 +203,16 @@ class Stack:
         self._remember()
         return child
 
+    def next_command(self, child: Child) -> Command:
+        """Name what is started in the place of a process that died: the same again."""
+        return child.command
+
     def _restart(self, child: Child) -> None:
         name = child.command.name
         if name in self.health_ports:
             (self.state.ports / f"{name}.port").unlink(missing_ok=True)
             self.health_ports[name] = 0
-        again = self._spawn(child.command)
+        again = self._spawn(self.next_command(child))
         again.restarts = child.restarts + 1
         self._say(f"{name} runs again as pid {again.identity.pid}")
 

@@ -82,3 +82,66 @@ async def outboxes_are_empty(connection: asyncpg.Connection, *schemas: str) -> b
         if await connection.fetchval(f"SELECT count(*) FROM {schema}.outbox"):
             return False
     return True
+
+
+_EVENT_CHECKS: dict[str, str] = {
+    "each aggregate's sequences are 1, 2, 3 … without a gap": """
+        SELECT tenant, aggregate, count(*), min(sequence), max(sequence) FROM webhooks.event_log GROUP BY 1, 2
+        HAVING count(*) <> max(sequence) OR min(sequence) <> 1 OR count(DISTINCT sequence) <> count(*)""",
+    "an aggregate's events are logged in sequence": """
+        SELECT aggregate, position FROM (SELECT aggregate, position, sequence,
+               row_number() OVER (PARTITION BY tenant, aggregate ORDER BY position) AS place FROM webhooks.event_log) e
+         WHERE sequence <> place""",
+    "positions are contiguous per tenant and end at the log's head": """
+        SELECT e.tenant, count(*), max(e.position), h.position
+          FROM webhooks.event_log e LEFT JOIN webhooks.log_heads h USING (tenant)
+         GROUP BY e.tenant, h.position HAVING count(*) <> max(e.position) OR max(e.position) IS DISTINCT FROM h.position""",
+    "every change of an order, a user, a balance, a wallet and an endpoint has its event": """
+        WITH rows AS (
+            SELECT tenant, 'order:' || id AS aggregate, sequence FROM escrow.orders
+            UNION ALL SELECT tenant, 'user:' || id, sequence FROM ledger.users
+            UNION ALL SELECT tenant, 'balance:' || regexp_replace(id, '^user:(.*):available:(.*)$', '\\1:\\2'), sequence
+                        FROM ledger.accounts WHERE purpose = 'available'
+            UNION ALL SELECT tenant, 'wallet:' || id, sequence FROM payouts.wallets
+            UNION ALL SELECT tenant, 'webhook:' || id, sequence FROM webhooks.endpoints
+        ), logged AS (SELECT tenant, aggregate, max(sequence) AS sequence FROM webhooks.event_log GROUP BY 1, 2)
+        SELECT aggregate, rows.sequence, logged.sequence FROM rows FULL JOIN logged USING (tenant, aggregate)
+         WHERE coalesce(rows.sequence, 0) <> coalesce(logged.sequence, 0)""",
+    "every journal that moves a user's money has its balance events": """
+        WITH told AS (
+            SELECT tenant, convert_from(body, 'UTF8')::jsonb #>> '{data,journal_id}' AS journal_id, count(*) AS events
+              FROM webhooks.event_log WHERE type LIKE 'balance.%' GROUP BY 1, 2
+        ), moved AS (
+            SELECT e.tenant, e.journal_id, count(DISTINCT a.holder) AS users FROM ledger.entries e
+              JOIN (SELECT tenant, id, split_part(id, ':', 2) AS holder FROM ledger.accounts
+                     WHERE purpose IN ('available', 'reserved')) a ON a.tenant = e.tenant AND a.id = e.account_id
+             GROUP BY 1, 2)
+        SELECT journal_id, moved.users, told.events FROM moved FULL JOIN told USING (tenant, journal_id)
+         WHERE coalesce(moved.users, 0) <> coalesce(told.events, 0)""",
+}
+
+_WAITING: dict[str, str] = {
+    "orders with an intent under way": "SELECT count(*) FROM escrow.orders WHERE pending IS NOT NULL",
+    "early events": "SELECT count(*) FROM webhooks.event_gaps",
+    "deliveries": "SELECT count(*) FROM webhooks.deliveries WHERE state = 'PENDING'",
+    "users without a wallet": """
+        SELECT count(*) FROM ledger.users u
+         WHERE NOT EXISTS (SELECT 1 FROM payouts.wallets w WHERE (w.tenant, w.user_id) = (u.tenant, u.id))""",
+} | {
+    f"{what} of {schema}": f"SELECT count(*) FROM {schema}.{what} {where}"
+    for schema in ("ledger", "escrow", "payouts", "webhooks")
+    for what, where in (("outbox", ""), ("inbox", "WHERE state <> 'answered'"))
+}
+
+
+async def events_hold(connection: asyncpg.Connection) -> None:
+    """Fail unless every change is in the event log once, in sequence and without gaps."""
+    for fact, query in _EVENT_CHECKS.items():
+        broken = await connection.fetch(query)
+        assert not broken, f"{fact}: {[tuple(row) for row in broken[:5]]}"
+
+
+async def waiting(connection: asyncpg.Connection) -> dict[str, int]:
+    """Count what is still under way, by what it is; empty when the whole platform is at rest."""
+    counts = {what: int(await connection.fetchval(query)) for what, query in _WAITING.items()}
+    return {what: count for what, count in counts.items() if count}
