@@ -25,7 +25,7 @@ def main() -> int:
     parser.add_argument("--broker", choices=_BROKERS, help="one of the two only; writes nothing")
     parser.add_argument("--kills", type=int, default=120, help="kills per broker")
     parser.add_argument("--seed", type=int, default=20, help="of the kills and of the clients' wishes")
-    parser.add_argument("--clients", type=int, default=8)
+    parser.add_argument("--clients", type=int, default=24)
     chosen = parser.parse_args()
     options = Options(kills=chosen.kills, seed=chosen.seed, clients=chosen.clients)
     try:

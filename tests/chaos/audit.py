@@ -104,13 +104,17 @@ async def _people(evidence: Evidence) -> None:
 
 async def _balances(evidence: Evidence) -> None:
     world = evidence.world
-    rows = await evidence.database.fetch("SELECT purpose, split_part(id, ':', 2) AS owner, balance FROM ledger.accounts")
+    rows = await evidence.database.fetch(
+        "SELECT purpose, split_part(id, ':', 2) AS owner, balance FROM ledger.accounts"
+        " WHERE balance <> 0 AND purpose <> 'adjustments'"
+    )
+    assert len(rows) == len({(row["purpose"], row["owner"]) for row in rows}), "money in a currency nobody brought in"
     expected = {("available", owner): amount for owner, amount in world.available.items()}
     expected |= {("reserved", owner): amount for owner, amount in world.reserved.items()}
     expected |= {("escrow", owner): amount for owner, amount in world.escrowed.items()}
     expected["fees", "fees"] = world.fees
-    stored = {(row["purpose"], row["owner"]): row["balance"] for row in rows if row["purpose"] != "adjustments"}
-    _same({key: value for key, value in stored.items() if value}, {key: value for key, value in expected.items() if value})
+    stored = {(row["purpose"], row["owner"]): row["balance"] for row in rows}
+    _same(stored, {key: value for key, value in expected.items() if value})
 
 
 async def _order_events(evidence: Evidence) -> None:

@@ -22,7 +22,7 @@ _TAIL_LINES: Final = 6
 
 REACHED_BY: Final = {"relay": ("ledger", "escrow", "payouts", "webhooks"), "intent": ("escrow",), "delivery": ("webhooks",)}
 """Which services pass the points of a family; every worker passes those of the write path."""
-_PASSES_MAX: Final = {"write": 30, "relay": 1, "intent": 1, "delivery": 30}
+_PASSES_MAX: Final = {"write": 12, "relay": 1, "intent": 1, "delivery": 6}
 """Points that a healthy stack rarely passes kill at the first pass."""
 
 
@@ -107,6 +107,7 @@ async def carry_out(stack: FragileStack, kills: list[Kill]) -> None:
 def _fault(dice: random.Random, service: str) -> str:
     if service == "gateway" or dice.random() > _ARMED_SHARE:
         return ""
-    mine = [point for point in POINTS if service in REACHED_BY.get(point.partition(".")[0], (service,))]
-    point = dice.choice(mine)
-    return f"{point}:{dice.randint(1, _PASSES_MAX[point.partition('.')[0]])}"
+    families = ["write", "write", *(family for family, services in REACHED_BY.items() if service in services)]
+    family = dice.choice(families)
+    point = dice.choice([point for point in POINTS if point.startswith(f"{family}.")])
+    return f"{point}:{dice.randint(1, _PASSES_MAX[family])}"

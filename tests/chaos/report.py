@@ -16,8 +16,8 @@ _INTRODUCTION: Final = """# Reliability
 
 Written by `make chaos`; do not edit. A stack of several processes per service
 (`{processes}`) works for {clients} clients while its processes are killed with
-SIGKILL, {kills} times per broker by a plan drawn from seed {seed}; some come back with a fault point armed, so that they die again at
-that very line. Killing stops, the stack comes to rest, every request is repeated once more under its
+SIGKILL, {kills} times per broker by a plan drawn from seed {seed}; some come back with a fault point armed, so that they die
+again at that very line. Killing stops, the stack comes to rest, every request is repeated once more under its
 Idempotency-Key, and the oracles read Postgres, the bus and the webhook receiver and compare them with what the clients were told.
 
 {versions}
@@ -26,8 +26,9 @@ Idempotency-Key, and the oracles read Postgres, the bus and the webhook receiver
 _METHOD: Final = """
 ## What is done
 
-- Each client does one thing after the other: it signs people up, brings money in, and makes orders, a third of them with milestones,
-  that end in a release, a refund, a dispute with a comment, an agent and a verdict (mostly an exact split), or are called off.
+- Each client does one thing after the other: it signs people up, brings money in, and makes orders, a third of them with
+  milestones, that end in a release, a refund, a dispute with a comment, an agent and a verdict (mostly an exact split), or are
+  called off.
   Buyers and sellers are shared by all clients, so accounts are contended. Some orders are raced: reserve against cancel, release
   against refund, release against dispute. One request in seven is sent by two callers at once under one key, one step in ten is
   preceded by a request the order's state forbids.
@@ -134,8 +135,8 @@ def _outage(outage: Outage) -> str:
     lines = [
         f"\n## The broker goes away for {outage.seconds:g} s",
         "",
-        f"{outage.clients} clients write as fast as they are answered; the embedded broker is stopped by SIGTERM and started again on",
-        "its port, and nothing else is restarted.",
+        f"{outage.clients} clients write as fast as they are answered; the embedded broker is stopped by SIGTERM and started",
+        "again on its port, and nothing else is restarted.",
         "",
         "| what | seen | limit |",
         "|---|---:|---:|",
