@@ -48,7 +48,7 @@ class State:
     """Rows by table and key. Reading one that no `Needs` named gives None, like one that does not exist."""
 
     _rows: dict[AnyTable, dict[Key, Any]] = field(default_factory=dict)
-    _loaded: set[tuple[AnyTable, Key]] = field(default_factory=set)
+    _loaded: defaultdict[AnyTable, set[Key]] = field(default_factory=lambda: defaultdict(set))
     _changed: dict[AnyTable, dict[Key, Any]] = field(default_factory=dict)
     _removed: dict[AnyTable, set[Key]] = field(default_factory=dict)
 
@@ -72,16 +72,14 @@ class State:
         """Forget a row, and delete it if the database has it."""
         self._rows.get(table, {}).pop(key, None)
         self._changed.get(table, {}).pop(key, None)
-        if (table, key) in self._loaded:
-            self._loaded.discard((table, key))
+        if key in self._loaded[table]:
+            self._loaded[table].discard(key)
             self._removed.setdefault(table, set()).add(key)
 
     def _loaded_rows(self, table: Table[Row], rows: Iterable[Row]) -> None:
-        known = self._rows.setdefault(table, {})
-        for row in rows:
-            key = table.key_of(row)
-            known[key] = row
-            self._loaded.add((table, key))
+        loaded = {table.key_of(row): row for row in rows}
+        self._rows.setdefault(table, {}).update(loaded)
+        self._loaded[table].update(loaded)
 
     async def load(self, connection: Connection, needs: Iterable[Needs], tables: Iterable[AnyTable]) -> None:
         """Insert what must exist, then fetch and lock what is needed, table by table in the order of `tables`."""
@@ -106,8 +104,9 @@ class State:
                 continue
             if removed:
                 await table.delete(connection, list(removed))
-            new = [row for key, row in changed.items() if (table, key) not in self._loaded]
-            old = [row for key, row in changed.items() if (table, key) in self._loaded]
+            loaded = self._loaded[table]
+            new = [row for key, row in changed.items() if key not in loaded]
+            old = [row for key, row in changed.items() if key in loaded]
             if new:
                 await table.insert(connection, new)
             if old:
