@@ -41,7 +41,7 @@ def fallen(results: Results, before: Baseline) -> list[str]:
     """Name the ratios that fell by more than the allowance."""
     now = results.headlines()
     return [
-        f"{name}: its ratio to the calibration fell from {ratio:.3f} to {now[name]:.3f} ({now[name] / ratio - 1:+.0%})"
+        f"{name}: its ratio to the calibration fell from {ratio:.3f} ({before.commit}) to {now[name]:.3f}"
         for name, ratio in before.ratios.items()
         if name in now and now[name] < ratio * (1 - FALL)
     ]

@@ -20,6 +20,8 @@ JOURNALS_PER_SECOND: Final = 10_000
 HOT_SHARE: Final = 0.8
 """A hot account's part of that."""
 IDLE_MB: Final = 450
+OTHERS_CORES: Final = 0.25
+"""Above this the machine was too busy to accept a run or to blame a fall on the code."""
 FALL: Final = 0.15
 """A ratio that falls by more than this against the baseline is a regression: see docs/benchmarks.md on noise."""
 
@@ -38,6 +40,8 @@ class Figure(msgspec.Struct, frozen=True):
     """To the calibration of the same minute."""
     cpu_us: dict[str, float]
     """CPU per answer by process."""
+    others: float
+    """Cores that strangers kept busy in the most disturbed of the rounds."""
 
 
 class Results(msgspec.Struct):
@@ -65,6 +69,11 @@ class Results(msgspec.Struct):
         found = {name: self.figure(name).ratio for name in SCENARIOS}
         calibration = self.calibrations["journals"]
         return found | {"journals, spread": median(self.journals_spread) / calibration, "journals, hot": self.hot / calibration}
+
+    @property
+    def others(self) -> float:
+        """Cores that strangers kept busy, on average over the scenarios."""
+        return sum(it.others for it in self.figures) / len(self.figures)
 
     @property
     def spread(self) -> float:

@@ -7,11 +7,12 @@ import time
 import msgspec
 import uvloop
 
-from tests.bench.processes import Watched, sample
+from tests.bench.processes import Watched, machine_seconds, sample
 from tests.bench.scenarios import Scenarios
 from tests.support.wire import Api, Load, Script, play
 
 WARM_UP_SECONDS = 0.5
+_MACHINE = "the machine"
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -48,6 +49,8 @@ class Round(msgspec.Struct, frozen=True):
     """When the window opened, in seconds since 1970."""
     cpu_us: dict[str, float]
     """CPU per answer by process, in µs."""
+    others: float
+    """Cores that processes which have nothing to do with the bench kept busy."""
 
 
 def main() -> None:
@@ -73,13 +76,13 @@ async def _run(task: Task) -> Round:
     opened: list[float] = []
 
     def open_window() -> None:
-        before.update(sample(task.watched, task.database), generator=time.process_time())
+        before.update(_sample(task))
         opened.append(time.time())  # noqa: TID251 - compared with what the services logged
         edges.append(time.perf_counter())
 
     def close_window() -> None:
         edges.append(time.perf_counter())
-        after.update(sample(task.watched, task.database), generator=time.process_time())
+        after.update(_sample(task))
 
     loop.call_later(WARM_UP_SECONDS, open_window)
     loop.call_later(WARM_UP_SECONDS + task.seconds, close_window)
@@ -89,7 +92,12 @@ async def _run(task: Task) -> Round:
     return _round(load, edges[0], edges[1], opened[0], {name: after[name] - before.get(name, 0.0) for name in after})
 
 
+def _sample(task: Task) -> dict[str, float]:
+    return sample(task.watched, task.database) | {"generator": time.process_time(), _MACHINE: machine_seconds()}
+
+
 def _round(load: Load, start: float, end: float, opened: float, cpu: dict[str, float]) -> Round:
+    machine = cpu.pop(_MACHINE)
     answers = [took for when, took, _ in load.answers if start <= when < end]
     scripts = [took for when, took in load.played if start <= when < end]
     return Round(
@@ -103,6 +111,7 @@ def _round(load: Load, start: float, end: float, opened: float, cpu: dict[str, f
         played=len(load.played),
         opened=opened,
         cpu_us={name: seconds / max(1, len(answers)) * 1e6 for name, seconds in cpu.items()},
+        others=max(0.0, machine - sum(cpu.values())) / (end - start),
     )
 
 

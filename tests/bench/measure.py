@@ -15,7 +15,7 @@ from deploy.local.databases import create_database, drop_database
 from deploy.local.servers import database_named_in, with_database
 from deploy.local.stack import Stack
 from tests.bench import echo, generate, journals
-from tests.bench.figures import CONNECTIONS, SCENARIOS, Figure, Results, median
+from tests.bench.figures import CONNECTIONS, OTHERS_CORES, SCENARIOS, Figure, Results, median
 from tests.bench.machine import describe
 from tests.bench.processes import Watched, memory_mb
 from tests.support.oracles import books_hold
@@ -97,7 +97,8 @@ class Bench:
         )
         answer = await run_module("tests.bench.generate", msgspec.json.encode(task))
         seen = msgspec.json.decode(answer, type=generate.Round)
-        self._say(f"  {connections:>3} connections {seen.scripts / seen.seconds:>8,.0f}/s   p50 {seen.script_ms[0]:.1f} ms")
+        rate = seen.scripts / seen.seconds
+        self._say(f"  {connections:>3} connections {rate:>8,.0f}/s   p50 {seen.script_ms[0]:.1f} ms   {_disturbed(seen)}")
         if seen.failed:
             raise InvalidRunError(f"{SCENARIOS[name]} at {connections}: {seen.failed} failed, for example {seen.failures}")
         self.played[name] += seen.played
@@ -210,6 +211,10 @@ async def run_module(module: str, told: bytes) -> bytes:
     return answer
 
 
+def _disturbed(seen: generate.Round) -> str:
+    return f"(others used {seen.others:.2f} cores)" if seen.others > OTHERS_CORES else ""
+
+
 def _figure(name: str, connections: int, rounds: list[generate.Round], calibration: float) -> Figure:
     rates = [found.scripts / found.seconds for found in rounds]
     middle = rounds[rates.index(median(rates))]
@@ -223,6 +228,7 @@ def _figure(name: str, connections: int, rounds: list[generate.Round], calibrati
         p99_ms=median([found.script_ms[1] for found in rounds]),
         ratio=median(rates) / calibration,
         cpu_us=middle.cpu_us,
+        others=max(found.others for found in rounds),
     )
 
 

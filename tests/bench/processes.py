@@ -18,6 +18,12 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
+def machine_seconds() -> float:
+    """Return the CPU time of everything on the machine, all cores together."""
+    user, nice, system, _, _, irq, softirq, *_ = map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:])
+    return (user + nice + system + irq + softirq) / _TICKS
+
+
 def sample(watched: Watched, database: str) -> dict[str, float]:
     """Return CPU seconds by name; the backends of `database` and any RabbitMQ are found by their command lines."""
     pids = {name: list(found) for name, found in watched.items()}
