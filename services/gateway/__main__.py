@@ -12,6 +12,7 @@ import uvloop
 
 from libs.common.observability.logging import start_logging
 from libs.common.observability.tracing import start_tracing
+from libs.common.messaging.worker import tune_garbage_collection
 from services.gateway.app import Gateway
 from services.gateway.settings import GatewaySettings
 
@@ -48,6 +49,7 @@ async def serve(settings: GatewaySettings) -> None:
         server = _Server(config)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, setattr, server, "should_exit", True)  # noqa: FBT003
+        tune_garbage_collection()
         _log.info("gateway.ready", address=listener.getsockname())
         await server.serve(sockets=[listener])
 
