@@ -7,7 +7,7 @@ import msgspec
 from libs.common.contracts.accounts import available, reserved
 from libs.common.contracts.commands.ledger import PostJournal
 from libs.common.contracts.events.ledger import BalanceMoved
-from libs.common.contracts.replies.ledger import JournalPosted
+from libs.common.contracts.replies.ledger import BalanceAfter, JournalPosted
 from libs.common.kernel.clock import wire_time
 from libs.common.kernel.errors import Refusal, check
 from libs.common.kernel.money import MAX_STROOPS, format_amount
@@ -76,8 +76,21 @@ def decide(state: State, message: PostJournal, context: Context) -> Decision:
     journal = JournalRow(*heading, context.batch_id, context.now, digest_of(heading, context.now, lines))
     rows = [(ACCOUNTS, account) for account in accounts.values()] + [(ENTRIES, entry) for entry in entries]
     return Decision(
-        reply=JournalPosted(context.message_id, wire_time(context.now)), rows=((JOURNALS, journal), *rows), events=events
+        reply=JournalPosted(context.message_id, wire_time(context.now), _left(events)),
+        rows=((JOURNALS, journal), *rows),
+        events=events,
     )
+
+
+def _left(events: tuple[Announce, ...]) -> tuple[BalanceAfter, ...]:
+    """Say what each user was left with: the last event of each tells it."""
+    moved = (event.data for event in events)
+    left = {
+        data.user_id: BalanceAfter(data.user_id, data.available, data.reserved)
+        for data in moved
+        if isinstance(data, BalanceMoved)
+    }
+    return tuple(left.values())
 
 
 def _addresses(legs: list[Leg]) -> Iterator[Address]:

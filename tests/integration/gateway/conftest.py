@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from libs.common.contracts.replies.common import Done, Page
-from libs.common.contracts.replies.ledger import Balance, CurrencyBalance, JournalPosted, UserOpened
+from libs.common.contracts.replies.ledger import Balance, BalanceAfter, CurrencyBalance, JournalPosted, UserOpened
 from libs.common.kernel.money import format_amount
 from libs.common.persistence.migrate import migrate
 from services.gateway.settings import GatewaySettings
@@ -44,7 +44,7 @@ async def services(served: Served, amqp_url: str, bus_prefix: str) -> AsyncItera
             "ReserveOrder": lambda it: order(id=it.order_id, status="FUNDS_RESERVED"),
             "GetOrder": lambda it: order(id=it.order_id),
             "ListOrders": lambda _: Page((order(),), has_more=True, next_cursor="ord_1"),
-            "PostJournal": lambda _: JournalPosted("jrn_1", NOW),
+            "PostJournal": lambda _: JournalPosted("jrn_1", NOW, (BalanceAfter("usr_1", "10.00", "0.00"),)),
             "GetBalance": lambda it: Balance(it.user_id, (CurrencyBalance("USD", "12.50", "0.00", "0.00", "0.00"),)),
             "DeleteEndpoint": lambda it: Done(it.endpoint_id),
         }

@@ -39,12 +39,19 @@ async def test_a_list_has_its_pagination_beside_it(served: Served, services: Fak
     assert (query.limit, query.cursor) == (1, "ord_2")
 
 
-async def test_a_credit_is_a_journal_against_the_adjustments_and_answers_the_balance(
+async def test_a_credit_is_a_journal_against_the_adjustments_and_answers_what_it_left(
     served: Served, services: FakeServices
 ) -> None:
     body = {"amount": "12.50", "currency": "USD", "reference": "ticket 7"}
     answer = await served.client.post("/users/usr_1/balance/credit", json=body)
-    assert (answer.status_code, answer.json()["data"]["balances"][0]["available"]) == (200, "12.50")
+    adjusted = answer.json()["data"]
+    assert (answer.status_code, adjusted["operation"], adjusted["amount"], adjusted["available"]) == (
+        200,
+        "CREDIT",
+        "12.50",
+        "10.00",
+    )
+    assert not services.told("GetBalance")
     await served.client.post("/users/usr_1/balance/debit", json=body)
     credit, debit = services.told("PostJournal")
     [there], [back] = credit.postings, debit.postings

@@ -127,6 +127,14 @@ def test_a_suspended_user_starts_nothing_but_is_always_credited(books: Books) ->
     assert isinstance(books.post("deposit", (STELLAR, available(A), 1)), JournalPosted)
 
 
+def test_the_answer_says_what_each_user_was_left_with(books: Books) -> None:
+    books.post("reserve", (available(A), reserved(A), 30))
+    books.post("fund", (reserved(A), escrow("ord_1"), 30))
+    posted = books.post("split", (escrow("ord_1"), available(B), 10), (escrow("ord_1"), available(A), 20))
+    left = {balance.user_id: (balance.available, balance.reserved) for balance in posted.balances}
+    assert left == {A: ("0.000009", "0.00"), B: ("0.000001", "0.00")}
+
+
 def test_a_repeated_external_id_gives_the_same_user(books: Books) -> None:
     again = books.run(open_user, OpenUser("usr_other", f"ext-{A}"))
     assert again.rows == ()

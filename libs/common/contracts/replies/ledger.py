@@ -56,11 +56,36 @@ class Balance(msgspec.Struct, frozen=True):
     balances: tuple[CurrencyBalance, ...]
 
 
+class BalanceAfter(msgspec.Struct, frozen=True, gc=False):
+    """What a journal left a user with, in its currency."""
+
+    user_id: str
+    available: str
+    reserved: str
+
+
 class JournalPosted(msgspec.Struct, frozen=True):
-    """The books have it: the answer to PostJournal."""
+    """The books have it: the answer to PostJournal, the same whenever it is asked for again."""
 
     journal_id: str
     posted_at: str
+    balances: tuple[BalanceAfter, ...] = ()
+    """Of each user whose money it moved, once."""
+
+
+class BalanceAdjusted(msgspec.Struct, frozen=True):
+    """A support agent's change of a balance, and what it left."""
+
+    journal_id: str
+    user_id: str
+    operation: str
+    amount: str
+    currency: str
+    available: str
+    reserved: str
+    reference: str | None
+    description: str | None
+    created_at: str
 
 
 class Entry(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from libs.common.contracts.commands.ledger import OpenUser
 from libs.common.contracts.queries.ledger import GetBalance, GetUser, ListEntries, ListUsers
-from libs.common.contracts.replies.ledger import Balance, Entry, User
+from libs.common.contracts.replies.ledger import Balance, BalanceAdjusted, Entry, User
 from libs.common.kernel.ids import sibling_id
 from libs.common.kernel.money import as_currency, booked_currency
 from services.gateway.domain.access import Scope
@@ -160,7 +160,7 @@ OPERATIONS = (
     Operation("POST", "/users", create_user, Scope.WRITE, User, status=201),
     Operation("GET", "/users", list_users, Scope.READ, User, is_list=True),
     Operation("GET", "/users/{user_id}", get_user, Scope.READ, User),
-    Operation("POST", "/users/{user_id}/balance/credit", credit_balance, Scope.SUPPORT, Balance),
-    Operation("POST", "/users/{user_id}/balance/debit", debit_balance, Scope.SUPPORT, Balance),
+    Operation("POST", "/users/{user_id}/balance/credit", credit_balance, Scope.SUPPORT, BalanceAdjusted),
+    Operation("POST", "/users/{user_id}/balance/debit", debit_balance, Scope.SUPPORT, BalanceAdjusted),
     Operation("GET", "/users/{user_id}/ledger", list_entries, Scope.READ, Entry, is_list=True),
 )
