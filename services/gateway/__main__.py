@@ -10,9 +10,9 @@ import structlog
 import uvicorn
 import uvloop
 
+from libs.common.messaging.worker import tune_garbage_collection
 from libs.common.observability.logging import start_logging
 from libs.common.observability.tracing import start_tracing
-from libs.common.messaging.worker import tune_garbage_collection
 from services.gateway.app import Gateway
 from services.gateway.settings import GatewaySettings
 
