@@ -2,10 +2,12 @@
 
 import asyncio
 import dataclasses
+import itertools
 import random
 import signal
 import time
 from collections import Counter
+from collections.abc import Iterator
 from typing import Final
 
 from deploy.local.processes import Child, Command, last_lines
@@ -17,13 +19,15 @@ FAULT: Final = "OFFERHUB_FAULT"
 PAUSE_SECONDS: Final = (0.2, 1.5)
 _READY_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.02
-_ARMED_SHARE: Final = 0.7
+_ARMED_SHARE: Final = 0.85
 _TAIL_LINES: Final = 6
 
-REACHED_BY: Final = {"relay": ("ledger", "escrow", "payouts", "webhooks"), "intent": ("escrow",), "delivery": ("webhooks",)}
+_REPERTOIRE: Final = {"relay": ("ledger", "escrow", "payouts", "webhooks"), "intent": ("escrow",), "delivery": ("webhooks",)}
 """Which services pass the points of a family; every worker passes those of the write path."""
-_PASSES_MAX: Final = {"write": 12, "relay": 1, "intent": 1, "delivery": 6}
+_PASSES_MAX: Final = {"write": 12, "relay": 1, "intent": 1, "delivery": 4}
 """Points that a healthy stack rarely passes kill at the first pass."""
+_OFTEN: Final = {"intent": 3, "delivery": 2}
+"""Families that only one service passes have their turn more often there."""
 
 
 class FragileStack(Stack):
@@ -91,8 +95,9 @@ class Kill:
 def plan(names: list[str], *, kills: int, seed: int) -> list[Kill]:
     """Draw up a plan: the same seed and processes give the same one. Every process has its turn equally often."""
     dice = random.Random(seed)
+    faults = {name: _faults(dice, name.partition("-")[0]) for name in names}
     victims = [name for _ in range(-(-kills // len(names))) for name in dice.sample(names, len(names))][:kills]
-    return [Kill(dice.uniform(*PAUSE_SECONDS), name, _fault(dice, name.partition("-")[0])) for name in victims]
+    return [Kill(dice.uniform(*PAUSE_SECONDS), name, next(faults[name])) for name in victims]
 
 
 async def carry_out(stack: FragileStack, kills: list[Kill]) -> None:
@@ -104,10 +109,15 @@ async def carry_out(stack: FragileStack, kills: list[Kill]) -> None:
         stack.kill(kill.name, then=kill.then)
 
 
-def _fault(dice: random.Random, service: str) -> str:
-    if service == "gateway" or dice.random() > _ARMED_SHARE:
-        return ""
-    families = ["write", "write", *(family for family, services in REACHED_BY.items() if service in services)]
-    family = dice.choice(families)
-    point = dice.choice([point for point in POINTS if point.startswith(f"{family}.")])
-    return f"{point}:{dice.randint(1, _PASSES_MAX[family])}"
+def _faults(dice: random.Random, service: str) -> Iterator[str]:
+    """Name the faults that a service's processes come back with, one after the other and some of them none, for ever."""
+    points = [point for point in POINTS for _ in range(_turns(service, point.partition(".")[0]))]
+    dice.shuffle(points)
+    for point in itertools.cycle(points or [""]):
+        armed = point and dice.random() < _ARMED_SHARE
+        yield f"{point}:{dice.randint(1, _PASSES_MAX[point.partition('.')[0]])}" if armed else ""
+
+
+def _turns(service: str, family: str) -> int:
+    known = service != "gateway" and service in _REPERTOIRE.get(family, (service,))
+    return _OFTEN.get(family, 1) if known else 0
