@@ -61,6 +61,8 @@ class Link:
         Raises:
             NotPublishedError: it did not come up within `timeout` seconds.
         """
+        if self._up.is_set():
+            return
         try:
             async with asyncio.timeout(timeout):
                 await self._up.wait()

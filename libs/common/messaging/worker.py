@@ -17,7 +17,7 @@ from libs.common.contracts.topology import LISTENS, Topology
 from libs.common.kernel.clock import Clock, SystemClock
 from libs.common.messaging import faults
 from libs.common.messaging.batch import Schema, UseCases
-from libs.common.messaging.broker import make_broker, subscribe
+from libs.common.messaging.broker import Accept, make_broker, subscribe
 from libs.common.messaging.link import Link
 from libs.common.messaging.parking import Parking
 from libs.common.messaging.publisher import Publisher
@@ -158,10 +158,20 @@ class Worker:
     def _subscribe(self) -> None:
         name = self._service.name
         queries = QueryPath(self.pool, self.publisher, self._service.readers)
-        subscribe(self.broker, self.topology.command_queue(name), self.write_path.accept)
-        subscribe(self.broker, self.topology.query_queue(name), queries.accept)
+        write, read = self._when_linked(self.write_path.accept), self._when_linked(queries.accept)
+        subscribe(self.broker, self.topology.command_queue(name), write)
+        subscribe(self.broker, self.topology.query_queue(name), read)
         if LISTENS[name]:
-            subscribe(self.broker, self.topology.event_queue(name), self.write_path.accept)
+            subscribe(self.broker, self.topology.event_queue(name), write)
+
+    def _when_linked(self, accept: Accept) -> Accept:
+        """Begin a frame only when its answers can be sent: consumers may be back before the link that publishes is."""
+
+        async def wait_and_accept(body: bytes) -> None:
+            await self.link.wait_up(START_SECONDS)
+            await accept(body)
+
+        return wait_and_accept
 
     async def _housekeeping(self) -> None:
         while True:
