@@ -16,7 +16,7 @@ async def describe(stack: Stack) -> dict[str, str]:
     """Describe the hardware, the servers and the libraries."""
     owner = await asyncpg.connect(stack.database_url())
     postgres = await owner.fetchval("SHOW server_version")
-    settings = [f"{name} {await owner.fetchval(f'SHOW {name}')}" for name in ("fsync", "synchronous_commit")]
+    settings = [f"{name} {await owner.fetchval(f'SHOW {name}')}" for name in ("fsync", "synchronous_commit", "autovacuum")]
     await owner.close()
     broker = await aiormq.connect(stack.shell["AMQP_URL"])
     product = f"{_text(broker, 'product')} {_text(broker, 'version')}"

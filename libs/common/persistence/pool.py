@@ -8,6 +8,9 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 import asyncpg
 
 COMMAND_TIMEOUT_SECONDS: Final = 30.0
+PLAN_SECONDS: Final = 10
+"""How long a statement stays prepared. On a table that was empty when its plan was made, any index that begins with the tenant
+looks as good as the right one, and the plan is kept until the table is analysed: measured, 1,900 orders/s fell to 870 in 30 s."""
 
 # The statements join small arrays to indexed tables. On a table that was empty when it was last analysed the planner
 # prefers a sequential scan and keeps that plan, so scans and hash joins are made expensive for these connections.
@@ -44,6 +47,7 @@ async def open_pool(url: str, *, schema: str, size: int, application: str) -> as
         min_size=1,
         max_size=size,
         command_timeout=COMMAND_TIMEOUT_SECONDS,
+        max_cached_statement_lifetime=PLAN_SECONDS,
         reset=_leave_as_it_is,
         server_settings={
             "search_path": schema,
