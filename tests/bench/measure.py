@@ -74,6 +74,7 @@ class Bench:
     async def scenario(self, name: str) -> list[Figure]:
         """Measure one scenario at every number of connections."""
         self._say(f"\n{SCENARIOS[name]}")
+        await self._vacuum()
         calibration = await self.calibrate(name)
         rounds: dict[int, list[generate.Round]] = {connections: [] for connections in CONNECTIONS}
         for _ in range(self._rounds):
@@ -103,6 +104,11 @@ class Bench:
             raise InvalidRunError(f"{SCENARIOS[name]} at {connections}: {seen.failed} failed, for example {seen.failures}")
         self.played[name] += seen.played
         return seen
+
+    async def _vacuum(self) -> None:
+        owner = await asyncpg.connect(self._stack.database_url())
+        await journals.vacuum(owner)
+        await owner.close()
 
     def _watched(self) -> Watched:
         return {name.removesuffix("-1"): [pid] for name, pid in pids(self._stack).items()}

@@ -48,6 +48,7 @@ _METHOD: Final = """
 - A run in which any request fails is invalid and exits 1. After the load every order must be in the database as often as it was
   answered, every event must be logged, and the books and their chain of batches must verify.
 - A lifecycle is five POSTs and about thirty messages on the bus: its events are in webhooks' log before the run counts.
+- The database is vacuumed and analysed before each scenario, as autovacuum would have done on a server that has it on.
 - CPU is read from /proc at both ends of the median round: user and system time per answer. RabbitMQ is the machine's own, so
   others' traffic would be in its column.
 - Journals from memory: frames of {frame} commands go into the ledger's write path over {accounts:,} accounts, then onto one;
