@@ -22,6 +22,7 @@ from libs.common.contracts.topology import Topology
 from libs.common.kernel.clock import SystemClock
 from libs.common.kernel.ids import Tenant, new_id
 from libs.common.kernel.money import UNIT
+from libs.common.messaging.broker import PREFETCH_FRAMES
 from libs.common.messaging.parking import Parking
 from libs.common.messaging.publisher import Publisher
 from libs.common.messaging.worker import tune_garbage_collection
@@ -34,7 +35,6 @@ from tests.support.oracles import books_hold
 ACCOUNTS = 1_000
 JOURNALS = 20_000
 FRAME = 200
-FRAMES_AT_ONCE = 4
 _SECRET = "roles-of-a-bench"
 _TENANT = Tenant("bench:live")
 
@@ -123,7 +123,7 @@ async def _accept(path: WritePath, messages: Sequence[tuple[str, msgspec.Struct]
 
 async def _timed(path: WritePath, buyers: Sequence[str]) -> tuple[float, float]:
     frames = list(_frames([(new_id("jrn"), _move("reserve", available(user), reserved(user), 100)) for user in buyers]))
-    some = asyncio.Semaphore(FRAMES_AT_ONCE)
+    some = asyncio.Semaphore(PREFETCH_FRAMES)  # as many as the broker hands out at once
 
     async def feed(body: bytes) -> None:
         async with some:
