@@ -42,5 +42,6 @@ def test_the_first_escrow_pays_the_seller(stack: dict[str, str], tmp_path: Path)
         "FUNDED",
         "RELEASED",
     ]
-    usd = [next(line for line in data["balances"] if line["currency"] == "USD") for data in (credited, buyer, seller)]
-    assert [(line["available"], line["held"]) for line in usd] == [("250.00", "0.00"), ("150.00", "100.00"), ("100.00", "0.00")]
+    assert (credited["operation"], credited["available"]) == ("CREDIT", "250.00")
+    usd = [next(line for line in data["balances"] if line["currency"] == "USD") for data in (buyer, seller)]
+    assert [(line["available"], line["held"]) for line in usd] == [("150.00", "100.00"), ("100.00", "0.00")]
