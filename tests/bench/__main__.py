@@ -2,10 +2,15 @@
 
 import argparse
 import asyncio
+import signal
 import sys
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from deploy.local.errors import LocalError
 from tests.bench import baseline, figures, measure, report
+
+T = TypeVar("T")
 
 
 def main() -> int:
@@ -19,17 +24,26 @@ def main() -> int:
     chosen = parser.parse_args()
     try:
         if chosen.profile:
-            asyncio.run(measure.profile(_say))
+            asyncio.run(_until_terminated(measure.profile(_say)))
             return 0
         return _bench(chosen)
     except (measure.InvalidRunError, LocalError, AssertionError) as error:
         sys.stderr.write(f"invalid run: {error}\n")
         return 1
+    except asyncio.CancelledError:
+        return 143
+
+
+async def _until_terminated(work: Coroutine[Any, Any, T]) -> T:
+    """Treat SIGTERM like Ctrl-C: the stack is stopped and cleaned away."""
+    task = asyncio.ensure_future(work)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
 
 
 def _bench(chosen: argparse.Namespace) -> int:
     seconds, rounds = (2.0, 1) if chosen.quick else (chosen.seconds, chosen.rounds)
-    results = asyncio.run(measure.run(seconds=seconds, rounds=rounds, say=_say))
+    results = asyncio.run(_until_terminated(measure.run(seconds=seconds, rounds=rounds, say=_say)))
     _summary(results)
     if chosen.quick:
         return 0
