@@ -12,7 +12,7 @@ LAUNCH := $(BIN)/python -m deploy.local
 FAST_TESTS := tests/unit tests/contract tests/architecture
 SLOW_TESTS := tests/integration tests/e2e
 
-.PHONY: help setup up start stop clean status demo test check fmt bench chaos migration lock-check
+.PHONY: help setup up start stop restart clean status demo test check fmt docs bench fuzz chaos migration lock-check
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ start: setup ## Start everything in the background; addresses and keys go to .lo
 stop: setup ## Stop what `make start` started; the data stays
 	@$(LAUNCH) stop
 
+restart: setup ## Replace what runs one by one, without a gap: make restart, or make restart s=gateway
+	@$(LAUNCH) restart $(s)
+
 clean: setup ## Stop, then drop the database, the queues and the state directory
 	@$(LAUNCH) clean
 
@@ -62,8 +65,14 @@ fmt: setup ## Format and apply safe fixes
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
+docs: setup ## Write anew what is made from the code: docs/errors, docs/openapi.json
+	$(BIN)/python -m tests.contract.test_generated
+
 bench: setup ## Measure throughput and latency, write docs/benchmarks.md
 	$(BIN)/python -m tests.bench
+
+fuzz: setup ## Fuzz the API by its OpenAPI document, 20 minutes or make fuzz minutes=5; writes docs/fuzzing.md
+	$(BIN)/python -m tests.fuzz --minutes $(or $(minutes),20)
 
 chaos: setup ## Kill processes under load, then check the books; writes docs/reliability.md
 	$(BIN)/python -m tests.chaos

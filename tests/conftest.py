@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from tests.support.servers import Borrowed, fresh_database, fresh_prefix
+from tests.support.servers import Borrowed, RedisServer, fresh_database, fresh_prefix
 
 settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile("ci", max_examples=300, deadline=None, print_blob=True)
@@ -53,3 +54,21 @@ def bus_prefix(amqp_url: str) -> Iterator[str]:
     """What this worker's names on the bus begin with."""
     with fresh_prefix(amqp_url) as prefix:
         yield prefix
+
+
+@pytest.fixture(scope="session")
+def redis_url(borrowed: Borrowed) -> Iterator[str]:
+    """A Redis that others may use too: what a gateway keeps there begins with its `bus_prefix`."""
+    with borrowed.redis() as url:
+        if not url:
+            pytest.skip("no Redis: set OFFERHUB_TEST_REDIS_URL, run one on 127.0.0.1:6379, or install redis-server")
+        yield url
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis of this test's own, to be killed and started again."""
+    if not RedisServer.is_installed():
+        pytest.skip("redis-server is not installed: a test that kills its Redis needs one of its own")
+    with RedisServer(tmp_path) as server:
+        yield server

@@ -1,4 +1,4 @@
-"""`python -m deploy.local {start|stop|clean|up|demo|status}`: the whole platform on one machine, for development."""
+"""`python -m deploy.local {start|stop|restart|clean|up|demo|status}`: the whole platform on one machine, for development."""
 
 import argparse
 import asyncio
@@ -8,13 +8,14 @@ import sys
 from collections.abc import Coroutine
 from typing import Any, Final
 
-from deploy.local import launcher, settings
+from deploy.local import launcher, rolling, settings
 from deploy.local.errors import LocalError
 from deploy.local.settings import LocalSettings
 
 _TITLES: Final = {
     "start": "start everything and return when it is ready",
     "stop": "end what start began; the data stays",
+    "restart": "replace the processes of a service, or of all, one by one and without a gap",
     "clean": "stop, then drop the database, the queues and the state directory",
     "up": "start everything and stay until Ctrl-C",
     "demo": "tell a marketplace story on a stack of its own",
@@ -27,11 +28,11 @@ def main() -> int:
     """Do what was asked; 1 with one sentence on stderr when it can't be done."""
     parser = argparse.ArgumentParser(prog="python -m deploy.local", description="The whole platform on one machine.")
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, title in _TITLES.items():
-        commands.add_parser(name, help=title)
-    command = parser.parse_args().command
+    parsers = {name: commands.add_parser(name, help=title) for name, title in _TITLES.items()}
+    parsers["restart"].add_argument("service", nargs="?", choices=settings.SERVICES, help="one service only")
+    arguments = parser.parse_args()
     try:
-        return asyncio.run(_until_terminated(_run(command, settings.read())))
+        return asyncio.run(_until_terminated(_run(arguments, settings.read())))
     except LocalError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -43,12 +44,14 @@ def _say(text: str) -> None:
     print(text, flush=True)
 
 
-async def _run(command: str, local: LocalSettings) -> int:
-    match command:
+async def _run(arguments: argparse.Namespace, local: LocalSettings) -> int:
+    match arguments.command:
         case "start":
             return await launcher.start(local, _say)
         case "stop":
             return await launcher.stop(local, _say)
+        case "restart":
+            return await rolling.restart(local, _say, (arguments.service,) if arguments.service else settings.SERVICES)
         case "clean":
             return await launcher.clean(local, _say)
         case "up":

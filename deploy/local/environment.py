@@ -72,6 +72,12 @@ def of_shell(
     }
     if settings.redis_url:
         told["REDIS_URL"] = settings.redis_url
+    return told | of_processes(processes)
+
+
+def of_processes(processes: Iterable[RunningProcess]) -> dict[str, str]:
+    """Name what run.env tells of the services' processes."""
+    told: dict[str, str] = {}
     for process in processes:
         if process.service:
             suffix = f"{process.service.upper()}_{process.number}"

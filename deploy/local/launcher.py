@@ -178,7 +178,7 @@ def _introduce(stack: Stack, say: Say) -> None:
     kinds = stack.state.origin()
     say(f"\n  Postgres {kinds.postgres}, broker {kinds.broker}")
     say(f"  API      {stack.api_url}")
-    say(f"  console  {stack.api_url.removesuffix('/api/v1')}/console")
+    say(f"  docs     {stack.api_url}/docs")
     say(f"  key      {stack.shell.get('OFFERHUB_API_KEY', '')}  (read, write)")
     say(f"  support  {stack.shell.get('OFFERHUB_SUPPORT_KEY', '')}  (read, write, support)")
     say(f"  logs     {stack.state.logs}")

@@ -9,17 +9,17 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from deploy.local import api, environment
+from deploy.local import api, environment, listening
 from deploy.local.choice import Choice, choose
 from deploy.local.databases import create_database, require_database
 from deploy.local.environment import Endpoints
 from deploy.local.errors import LocalError
-from deploy.local.processes import Child, Command, Identity, end, last_lines, spawn
+from deploy.local.processes import Child, Command, Identity, end, spawn
+from deploy.local.readiness import READY_SECONDS, ending, ready_port
 from deploy.local.server_processes import (
     ROOT,
     STOP_SECONDS,
     embedded_postgres,
-    port_written,
     read_port,
     run_to_end,
     start_broker,
@@ -29,11 +29,8 @@ from deploy.local.servers import database_named_in, require_broker, with_databas
 from deploy.local.settings import SERVICES, LocalSettings
 from deploy.local.state import Run, RunningProcess, StateDir
 
-READY_SECONDS: Final = 60.0
 _MIGRATE_SECONDS: Final = 120.0
 _POLL_SECONDS: Final = 0.1
-_BACKLOG: Final = 1024
-_TAIL_LINES: Final = 15
 _BACKOFF_SECONDS: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
 _STEADY_SECONDS: Final = 30.0
 """A process that lived this long starts its backoff anew when it dies."""
@@ -95,7 +92,7 @@ class Stack:
                     deaths[name] = 0 if _age(child) > _STEADY_SECONDS else deaths.get(name, -1) + 1
                     delay = self.backoff_seconds[min(deaths[name], len(self.backoff_seconds) - 1)]
                     due[name] = time.monotonic() + delay
-                    self._say(f"{name} ended {_ending(status)}; starting it again in {delay:g} s")
+                    self._say(f"{name} ended {ending(status)}; starting it again in {delay:g} s")
                 elif time.monotonic() >= due[name]:
                     del due[name]
                     self._restart(child)
@@ -145,13 +142,7 @@ class Stack:
         await run_to_end(command, spawn, deadline_seconds=_MIGRATE_SECONDS)
 
     def _bind(self) -> int:
-        self._socket = socket.socket()
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            self._socket.bind(("127.0.0.1", self.settings.port))
-            self._socket.listen(_BACKLOG)
-        except OSError as error:
-            raise LocalError(f"port {self.settings.port} can't be had ({error.strerror}); name another: PORT=4001") from None
+        self._socket = listening.listen(self.settings.port)
         port: int = self._socket.getsockname()[1]
         return port
 
@@ -183,19 +174,7 @@ class Stack:
 
     async def _await_one(self, child: Child, deadline: float) -> None:
         name = child.command.name
-        port = await port_written(self.state.ports / f"{name}.port", child, deadline_seconds=deadline - time.monotonic())
-        self.health_ports[name] = port or 0
-        trouble = "it opened no health port"
-        while port and trouble and child.exit_status() is None and time.monotonic() < deadline:
-            trouble = await api.ready(port)
-            if trouble:
-                await asyncio.sleep(_POLL_SECONDS)
-        if trouble:
-            status = child.exit_status()
-            state = f"is not ready ({trouble})" if status is None else f"ended {_ending(status)}"
-            raise LocalError(
-                f"{name} {state}; its log {child.command.log} ends with\n{last_lines(child.command.log, _TAIL_LINES)}"
-            )
+        self.health_ports[name] = await ready_port(child, self.state.ports / f"{name}.port", deadline=deadline)
 
     def _spawn(self, command: Command) -> Child:
         child = spawn(command)
@@ -278,7 +257,3 @@ async def end_processes(processes: Iterable[RunningProcess]) -> None:
 
 def _age(child: Child) -> float:
     return max(0.0, time.time() - child.identity.started)  # noqa: TID251 - compared with the kernel's own record
-
-
-def _ending(status: int) -> str:
-    return f"by signal {-status}" if status < 0 else f"with status {status}"

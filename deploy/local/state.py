@@ -160,6 +160,11 @@ class StateDir:
         lines = (f"{name}={shlex.quote(value)}\n" for name, value in variables.items())
         self._replace(self.run_env, "".join(lines).encode())
 
+    def run_variables(self) -> dict[str, str]:
+        """Read run.env."""
+        words = shlex.split(self.run_env.read_text()) if self.run_env.exists() else []
+        return dict(word.split("=", 1) for word in words)
+
     def forget_run(self) -> None:
         """Forget what ran: it has stopped."""
         for path in (self.path / "run.json", self.run_env, *self.ports.glob("*")):

@@ -15,6 +15,8 @@ from deploy.local.receiver import Receiver
 
 SECRET: Final = "the-demo-marketplace-secret"  # noqa: S105 - the story's own, told aloud
 DEADLINE_SECONDS: Final = 20.0
+_CHANGES: Final = 8
+"""What the story does with its order, the refused release included."""
 
 
 class StoryError(Exception):
@@ -74,6 +76,18 @@ async def _wallet(tell: Teller, user_id: str) -> dict[str, Any]:
             await asyncio.sleep(0.05)
         else:
             return wallet
+
+
+async def _records(tell: Teller, order_id: str) -> list[dict[str, Any]]:
+    """Read the audit log of the order; records are completed right after the answers they tell of."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while True:
+        records: list[dict[str, Any]] = await tell.get(f"/audit/logs?resource_id={order_id}")
+        if len(records) == _CHANGES:
+            return records
+        if time.monotonic() > deadline:
+            raise StoryError(f"{len(records)} changes of the order are on record, not {_CHANGES}")
+        await asyncio.sleep(0.05)
 
 
 def _verify(delivery: tuple[dict[str, str], bytes], signing_key: str) -> str:
@@ -148,6 +162,13 @@ async def tell_story(tell: Teller, receiver: Receiver) -> None:
     if (final["status"], final["final_status"]) != ("CLOSED", "RELEASED"):
         raise StoryError(f"the order ended {final['status']} {final['final_status']}")
     tell.say(f"Order {order['id']} is {final['status']}, {final['final_status']}")
+    records = await _records(tell, order["id"])
+    tell.say("Everything is on record:")
+    for record in reversed(records):
+        before = "" if record["before"] is None else f", it was {record['before']['status']}"
+        tell.say(f"       {record['action']:<18} {record['result']:<7} {record['status']}{before}")
+    head = await tell.get("/audit/head")
+    tell.say(f"       sealed by a chain of {head['position']} batches, head {head['hash'][:16]}…")
 
 
 def _client(url: str, key: str) -> httpx.AsyncClient:

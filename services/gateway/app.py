@@ -2,7 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable
+import random
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from functools import partial
 from typing import Final, Self
 
 import asyncpg
@@ -10,68 +13,102 @@ import structlog
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from libs.common.contracts.topology import Topology
+from libs.common.contracts.queries.common import Ping
+from libs.common.contracts.topology import SERVICES, Topology
 from libs.common.kernel.clock import Clock, SystemClock
-from libs.common.kernel.ids import new_id
+from libs.common.kernel.errors import TransientError
+from libs.common.kernel.ids import Tenant
 from libs.common.messaging.link import Link
 from libs.common.messaging.publisher import Publisher
 from libs.common.messaging.rpc import RpcClient
 from libs.common.messaging.worker import database_url
 from libs.common.observability.health import HealthServer
+from libs.common.persistence.gathering import TROUBLE
 from libs.common.persistence.pool import open_pool
+from services.gateway.clients.attempts import Attempts
+from services.gateway.clients.counters import LocalCounter, RedisCounter
+from services.gateway.clients.notices import Notices
 from services.gateway.clients.rate_limits import RateLimits
-from services.gateway.domain.access import Scope
-from services.gateway.domain.answers import Answer
-from services.gateway.domain.idempotency import LEASE
-from services.gateway.entrypoints.http import auth, disputes, orders, public, resolution, users, wallets, webhooks
-from services.gateway.entrypoints.http.calls import Calling, UseCases
+from services.gateway.domain.api_keys import digest
+from services.gateway.domain.limits import GENERAL, Rule
+from services.gateway.entrypoints.http import (
+    admin,
+    auth,
+    disputes,
+    error_docs,
+    escrow,
+    events,
+    orders,
+    public,
+    records,
+    resolution,
+    users,
+    wallets,
+    webhooks,
+)
+from services.gateway.entrypoints.http.calls import UseCases
+from services.gateway.entrypoints.http.documents import documents
 from services.gateway.entrypoints.http.edge import Edge
-from services.gateway.entrypoints.http.openapi import document
 from services.gateway.entrypoints.http.routing import ApiRoute, Operation, add_operations, check_scopes
 from services.gateway.handlers.api_keys import ApiKeys
 from services.gateway.handlers.authenticate import Authenticator
+from services.gateway.handlers.event_log import EventLog
+from services.gateway.handlers.health import Prober
+from services.gateway.handlers.maintenance import MaintenanceMode
+from services.gateway.handlers.notes import Notes
 from services.gateway.handlers.once import Once
+from services.gateway.handlers.read_records import Records
 from services.gateway.handlers.register_webhook import RegisterWebhook
 from services.gateway.handlers.services import Services
+from services.gateway.handlers.streams import STEADY, Pace, Streams
+from services.gateway.handlers.sweep import AT_ONCE, Sweeper
 from services.gateway.settings import GatewaySettings
-from services.gateway.store.gathering import TROUBLE
+from services.gateway.store.key_uses import WRITE_SECONDS, KeyUses
 from services.gateway.store.keys import Keys
+from services.gateway.store.leases import Leases
+from services.gateway.store.leftovers import Leftovers
+from services.gateway.store.maintenance import MaintenanceRow
+from services.gateway.store.records import RecordStore
 from services.gateway.store.requests import Requests
 
-PROBE_SECONDS: Final = 1.0
-_FORGET_SECONDS: Final = 60.0
+_CLOSE_SECONDS: Final = 1.0
+_FORGET_SECONDS: Final = 600.0
+_SWEEP_SECONDS: Final = 5.0
 _FORGET_ROWS: Final = 5_000
+_NOBODYS: Final = Tenant("-")
 _log = structlog.get_logger("offerhub.gateway")
 
+Table = tuple[tuple[str, tuple[Operation, ...]], ...]
+"""Operations, by the tag under which they are documented."""
+
 # The router tries its routes in order, so the busiest come first.
-_TABLE: Final = (
+TABLE: Final[Table] = (
     ("Users", users.OPERATIONS),
     ("Orders", orders.OPERATIONS),
+    ("Escrow", escrow.OPERATIONS),
     ("Resolution", resolution.OPERATIONS),
     ("Disputes", disputes.OPERATIONS),
     ("Wallets", wallets.OPERATIONS),
-    ("Webhooks", webhooks.OPERATIONS),
+    ("Webhooks", (*webhooks.OPERATIONS, *events.OPERATIONS)),
     ("Auth", auth.OPERATIONS),
+    ("Records", records.OPERATIONS),
+    ("Admin", admin.OPERATIONS),
     ("Public", public.OPERATIONS),
+    ("Errors", error_docs.OPERATIONS),
 )
 
 
-def build_api() -> FastAPI:
+def build_api(table: Table = TABLE) -> FastAPI:
     """Build the router and its document.
 
     Raises:
         TypeError: a route declares no scope.
     """
     api = FastAPI(title="OFFER-HUB", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    for tag, operations in _TABLE:
+    for tag, operations in table:
         add_operations(api.router, operations, tag=tag)
-    described = document([route for route in api.router.routes if isinstance(route, ApiRoute)])
-
-    async def get_openapi(call: Calling) -> Answer:  # noqa: ARG001 - every endpoint is given its call
-        """Describe this API."""
-        return Answer(200, described)
-
-    add_operations(api.router, (Operation("GET", "/openapi.json", get_openapi, Scope.PUBLIC),), tag="Public")
+    routes = [route for route in api.router.routes if isinstance(route, ApiRoute)]
+    add_operations(api.router, documents(routes), tag="Public")
     check_scopes(api.router)
     return api
 
@@ -79,22 +116,46 @@ def build_api() -> FastAPI:
 class Gateway:
     """One gateway process: `async with Gateway(...)` opens it; `asgi` is what a server serves."""
 
-    def __init__(self, settings: GatewaySettings, clock: Clock | None = None) -> None:
-        """Prepare; nothing is opened yet."""
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        clock: Clock | None = None,
+        *,
+        table: Table = TABLE,
+        general: Rule | None = None,
+        pace: Pace = STEADY,
+    ) -> None:
+        """Prepare; nothing is opened yet. `table` is what it can do; `general` goes before the settings' own rule."""
         self._settings = settings
         self._clock = clock or SystemClock()
+        self._table = table
+        self._pace = pace
+        self._limits: RateLimits | None = None
+        self._attempts: Attempts | None = None
+        self._redis: RedisCounter | None = None
+        if settings.rate_limits == "on":
+            self._count_with(general or Rule(GENERAL.name, settings.requests_per_minute))
         topology = Topology(settings.bus_prefix, settings.queue_expires_ms)
         self.link = Link(settings.amqp_url.get_secret_value(), topology, name=f"gateway-{settings.instance}")
-        self._rpc = RpcClient(self.link, Publisher(self.link), instance=settings.instance)
+        publisher = Publisher(self.link)
+        self._rpc = RpcClient(self.link, publisher, instance=settings.instance)
+        self._notices = Notices(self.link, publisher, instance=settings.instance)
         self._health = HealthServer(
             self.probe, host=settings.health_host, port=settings.health_port, port_file=settings.health_port_file
         )
         self.pool: asyncpg.Pool
         self.asgi: ASGIApp
+        self.authenticator: Authenticator
+        self.maintenance: MaintenanceMode
+        self.streams: Streams
         self._once: Once
-        self._limits: RateLimits | None = None
-        self._forgetting: asyncio.Task[None]
-        self._probed: tuple[float, dict[str, str]] = (0.0, {})
+        self._uses: KeyUses
+        self._notes: Notes
+        self.leftovers: Leftovers
+        self.sweeper: Sweeper
+        self._loops: list[asyncio.Task[None]] = []
+        self._vital: Prober
+        self._everything: Prober
 
     async def __aenter__(self) -> Self:
         """Open everything. The broker may come later: until then requests that need it are told so."""
@@ -102,69 +163,124 @@ class Gateway:
         url = database_url(settings, "gateway")
         self.pool = await open_pool(url, schema="gateway", size=settings.pool_size, application="offerhub-gateway")
         await self.link.start()
-        keys, requests = Keys(self.pool), Requests(self.pool, self._clock, lease=LEASE)
-        authenticator = Authenticator(keys, pepper=settings.pepper(), master_key=settings.master_key.get_secret_value())
-        self._once = Once(requests, new_id)
+        keys, requests = Keys(self.pool), Requests(self.pool, self._clock)
+        self.leftovers = Leftovers(self.pool, self._clock)
+        self._uses = KeyUses(self.pool)
+        self.authenticator = Authenticator(
+            keys,
+            self._uses,
+            self._attempts,
+            self._clock,
+            pepper=settings.pepper(),
+            master_key=settings.master_key.get_secret_value(),
+        )
+        self._once = Once(requests)
+        self._notes = Notes(requests, self._clock, read_share=settings.recorded_reads, dice=random.random)
         services = Services(self.link, self._rpc)
+        self.streams = Streams(
+            EventLog(services),
+            Leases(self.pool),
+            self.authenticator,
+            self._notices,
+            pace=self._pace,
+            dice=random.random,
+        )
+        self.maintenance = MaintenanceMode(MaintenanceRow(self.pool), self._clock)
+        await self.maintenance.refresh()
+        self._vital, self._everything = self._probers()
         use_cases = UseCases(
             services=services,
             once=self._once,
-            api_keys=ApiKeys(keys, authenticator, self._clock, pepper=settings.pepper()),
+            api_keys=ApiKeys(keys, self.authenticator, self._clock, pepper=settings.pepper()),
             webhooks=RegisterWebhook(services, pepper=settings.pepper()),
+            streams=self.streams,
+            limits=self._limits,
             clock=self._clock,
-            probe=self.cached_probe,
+            maintenance=self.maintenance,
+            records=Records(RecordStore(self.pool)),
+            vital=self._vital,
+            everything=self._everything,
+            pepper=settings.pepper(),
             docs=settings.docs_url.rstrip("/"),
         )
-        if settings.rate_limits == "on":
-            self._limits = RateLimits(settings.redis_url.get_secret_value())
-        self.asgi = Edge(build_api().router, use_cases, authenticator, self._limits)
-        self._forgetting = asyncio.create_task(_endless(_forget(requests)))
+        self.asgi = Edge(build_api(self._table).router, use_cases, self.authenticator, self._notes, settings.trusted_proxies)
+        self.sweeper = Sweeper(self.leftovers, requests, services, users.SHAPES, docs=use_cases.docs)
+        kept = timedelta(days=settings.records_kept_days)
+        loops = (
+            _again(self.sweeper.sweep, full=AT_ONCE, pause=_SWEEP_SECONDS),
+            _again(partial(self.leftovers.forget, kept=kept, limit=_FORGET_ROWS), full=_FORGET_ROWS, pause=_FORGET_SECONDS),
+            _write_uses(self._uses),
+            self.maintenance.watch(),
+            self.streams.guard(),
+            self.streams.renew(),
+            self.streams.look(),
+        )
+        self._loops = [asyncio.create_task(_endless(loop)) for loop in loops]
         await self._health.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Write down what was answered, then close everything."""
-        self._forgetting.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._forgetting
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
         await self._once.drain()
+        await self._notes.drain()
+        with contextlib.suppress(*TROUBLE):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._uses.write()
         if self._limits is not None:
             await self._limits.close()
         await self._health.stop()
+        for prober in (self._vital, self._everything):
+            await prober.stop()
         await self.link.stop()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(5):
                 await self.pool.close()
         self.pool.terminate()
 
+    def drain(self) -> None:
+        """End what would go on for ever, so that the server can stop."""
+        self.streams.drain()
+
+    def _count_with(self, general: Rule) -> None:
+        settings = self._settings
+        url = settings.redis_url.get_secret_value()
+        namespace = settings.bus_prefix + digest(settings.pepper(), "counters").hex()[:16]
+        rules = tuple(operation.limit for _, operations in self._table for operation in operations if operation.limit)
+        self._redis = RedisCounter(url, prefix=f"offerhub:{namespace}:") if url else None
+        self._limits = RateLimits(self._redis or LocalCounter(), self._clock, general=general, rules=rules)
+        self._attempts = Attempts(self._clock, self._redis)
+
     async def probe(self) -> dict[str, str]:
         """Tell whether the broker and the database answer."""
-        checks = {"broker": "ok" if self.link.is_up else "unreachable"}
-        try:
-            async with asyncio.timeout(PROBE_SECONDS):
-                await self.pool.fetchval("SELECT 1")
-            checks["database"] = "ok"
-        except TROUBLE as error:
-            _log.warning("probe.database", error=repr(error))
-            checks["database"] = "unreachable"
-        return checks
+        return {name: check.status for name, check in (await self._vital.look()).items()}
 
-    async def cached_probe(self) -> dict[str, str]:
-        """Probe at most once a second, however often anybody asks."""
-        now = asyncio.get_running_loop().time()
-        if now >= self._probed[0] + PROBE_SECONDS:
-            self._probed = (now, await self.probe())
-        return self._probed[1]
+    def _probers(self) -> tuple[Prober, Prober]:
+        services = {name: partial(self._rpc.query, name, Ping(), tenant=_NOBODYS) for name in SERVICES}
+        vital = Prober({"database": partial(self.pool.fetchval, "SELECT 1"), "broker": self.link.ping})
+        return vital, Prober({"redis": partial(self._redis.count, (), cost=0) if self._redis else None, **services})
 
 
-async def _forget(requests: Requests) -> None:
+async def _again(chore: Callable[[], Awaitable[int]], *, full: int, pause: float) -> None:
+    """Do a chore for ever: at once again while it finds as much as it can do, else after a pause in seconds."""
     while True:
         try:
-            while await requests.forget(limit=_FORGET_ROWS) == _FORGET_ROWS:
+            while await chore() >= full:
                 pass
+        except (*TROUBLE, TransientError) as error:
+            _log.warning("chore.failed", chore=getattr(chore, "__qualname__", repr(chore)), error=repr(error))
+        await asyncio.sleep(pause)
+
+
+async def _write_uses(uses: KeyUses) -> None:
+    while True:
+        await asyncio.sleep(WRITE_SECONDS)
+        try:
+            await uses.write()
         except TROUBLE as error:
-            _log.warning("requests.not_forgotten", error=repr(error))
-        await asyncio.sleep(_FORGET_SECONDS)
+            _log.warning("key_uses.not_written", error=repr(error))
 
 
 async def _endless(loop: Awaitable[None]) -> None:

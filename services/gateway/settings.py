@@ -2,11 +2,14 @@
 
 import hashlib
 import hmac
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import NoDecode
 
 from libs.common.settings import ServiceSettings
+from services.gateway.domain.addresses import Network, parse_network
+from services.gateway.domain.limits import GENERAL
 
 
 class GatewaySettings(ServiceSettings):
@@ -21,7 +24,22 @@ class GatewaySettings(ServiceSettings):
     """Hashes API keys, makes webhook secrets; if empty, derived from the master key, which then can't change without all keys."""
     redis_url: SecretStr = Field(SecretStr(""), validation_alias="REDIS_URL")
     rate_limits: Literal["on", "off"] = Field("on", validation_alias="OFFERHUB_RATE_LIMITS")
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field((), validation_alias="OFFERHUB_TRUSTED_PROXIES")
+    """Whose X-Forwarded-For is believed: addresses and ranges, separated by commas."""
+    requests_per_minute: int = Field(GENERAL.amount, validation_alias="OFFERHUB_REQUESTS_PER_MINUTE", ge=1)
+    """How much each API key may ask."""
+    recorded_reads: float = Field(0.01, validation_alias="OFFERHUB_RECORDED_READS", ge=0, le=1)
+    """The share of reads that go into the request log; writes all do."""
+    records_kept_days: int = Field(400, validation_alias="OFFERHUB_RECORDS_KEPT_DAYS", ge=30)
+    """How long requests stay on record; not shorter than the longest window of an Idempotency-Key that ends."""
     docs_url: str = Field("/api/v1/errors", validation_alias="OFFERHUB_ERROR_DOCS_URL")
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return (
+            tuple(parse_network(part.strip()) for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+        )
 
     def pepper(self) -> bytes:
         """Return the key under which API keys are hashed and webhook secrets made."""

@@ -2,7 +2,7 @@
 
 from libs.common.messaging.batch import Schema
 from libs.common.messaging.worker import Service
-from services.ledger.handlers import open_user, post_journal, readers
+from services.ledger.handlers import open_user, post_journal, read_history, readers, update_user
 from services.ledger.store.batches import seal
 from services.ledger.store.rows import LOCK_ORDER
 
@@ -12,12 +12,12 @@ def build() -> Service:
     return Service(
         name="ledger",
         schema=Schema(tables=LOCK_ORDER, seal=seal),
-        use_cases={"OpenUser": open_user, "PostJournal": post_journal},
+        use_cases={"OpenUser": open_user, "UpdateUser": update_user, "PostJournal": post_journal},
         readers={
             "GetUser": readers.get_user,
             "GetUsers": readers.get_users,
             "ListUsers": readers.list_users,
             "GetBalance": readers.get_balance,
-            "ListEntries": readers.list_entries,
+            "ListEntries": read_history.list_entries,
         },
     )

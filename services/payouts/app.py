@@ -2,11 +2,12 @@
 
 import os
 
+from libs.common.contracts.catalog import EVENTS
 from libs.common.messaging.batch import Schema
 from libs.common.messaging.worker import Service
 from libs.common.persistence.sealing import KeyRing
 from services.payouts.clients.keys import minting
-from services.payouts.handlers import readers
+from services.payouts.handlers import note_user, readers
 from services.payouts.handlers.create_wallet import CreateWallet
 from services.payouts.settings import PayoutsSettings
 from services.payouts.store.rows import LOCK_ORDER
@@ -22,6 +23,9 @@ def build(settings: PayoutsSettings) -> Service:
     return Service(
         name="payouts",
         schema=Schema(tables=LOCK_ORDER),
-        use_cases={"user.created": CreateWallet(settings.network, minting(os.urandom), ring)},
+        use_cases={
+            **{name: note_user for name in EVENTS if name.startswith("user.")},
+            "user.created": CreateWallet(settings.network, minting(os.urandom), ring),
+        },
         readers={"GetWallet": readers.get_wallet, "GetDepositAddress": readers.get_deposit_address},
     )

@@ -10,34 +10,49 @@ from libs.common.contracts.catalog import EVENTS
 from libs.common.messaging.batch import Decided, Schema
 from libs.common.messaging.worker import Loop, Parts, Service
 from libs.common.persistence.sealing import KeyRing
+from services.webhooks.clients.names import LookUp, system_look_up
 from services.webhooks.clients.sender import open_sender
+from services.webhooks.domain.lanes import Breaker
+from services.webhooks.entrypoints.announcer import Announcer
 from services.webhooks.entrypoints.dispatcher import Dispatcher
-from services.webhooks.handlers import delete_endpoint, readers
+from services.webhooks.handlers import delete_endpoint, readers, send_test_event
 from services.webhooks.handlers.create_endpoint import CreateEndpointUseCase
 from services.webhooks.handlers.deliver import Courier, Policy
+from services.webhooks.handlers.know_hosts import Hosts
 from services.webhooks.handlers.log_event import LogEvent
+from services.webhooks.handlers.rotate_secret import RotateSecretUseCase
+from services.webhooks.handlers.update_endpoint import UpdateEndpointUseCase
 from services.webhooks.settings import WebhooksSettings
-from services.webhooks.store.rows import DELIVERIES, LOCK_ORDER
+from services.webhooks.store.rows import DELIVERIES, ENDPOINTS, LOCK_ORDER
 
 
-def build(settings: WebhooksSettings) -> Service:
+def build(settings: WebhooksSettings, *, look_up: LookUp | None = None) -> Service:
     """Name what the service obeys, logs and answers, and start its dispatcher.
+
+    Without a `look_up` names are resolved as the system does.
 
     Raises:
         ValueError: the ring of secret keys is malformed.
     """
     ring = KeyRing.parse(settings.secret_keys.get_secret_value(), entropy=os.urandom)
     wake = asyncio.Event()
+    names = look_up or system_look_up()
+    hosts = Hosts(names, allow_private=settings.allow_private)
+    announcer = Announcer()
 
-    def wake_dispatcher(decided: Sequence[Decided]) -> None:
-        if any(table is DELIVERIES for item in decided for table, _ in item.decision.rows):
+    def committed(decided: Sequence[Decided]) -> None:
+        announcer.note(decided)
+        if any(table in (DELIVERIES, ENDPOINTS) for item in decided for table, _ in item.decision.rows):
             wake.set()
 
     return Service(
         name="webhooks",
-        schema=Schema(tables=LOCK_ORDER, committed=wake_dispatcher),
+        schema=Schema(tables=LOCK_ORDER, committed=committed),
         use_cases={
-            "CreateEndpoint": CreateEndpointUseCase(ring, settings.allow_private),
+            "CreateEndpoint": CreateEndpointUseCase(ring, hosts.problem),
+            "UpdateEndpoint": UpdateEndpointUseCase(hosts.problem),
+            "SendTestEvent": send_test_event,
+            "RotateSecret": RotateSecretUseCase(ring),
             "DeleteEndpoint": delete_endpoint,
             **{name: LogEvent(name) for name in EVENTS},
         },
@@ -46,28 +61,37 @@ def build(settings: WebhooksSettings) -> Service:
             "ListEndpoints": readers.list_endpoints,
             "ListDeliveries": readers.list_deliveries,
             "ListEvents": readers.list_events,
+            "ReadLog": readers.read_log,
+            "FindPosition": readers.find_position,
         },
-        loops=(_dispatching(settings, ring, wake),),
+        prepare=lambda _: hosts.prepare,
+        loops=(_dispatching(settings, ring, wake, names), announcer.run),
     )
 
 
-def _dispatching(settings: WebhooksSettings, ring: KeyRing, wake: asyncio.Event) -> Loop:
+def _dispatching(settings: WebhooksSettings, ring: KeyRing, wake: asyncio.Event, names: LookUp) -> Loop:
     dice = random.SystemRandom()
     policy = Policy(
         waits=settings.retry_seconds,
         lease=timedelta(seconds=settings.lease_seconds),
-        lane_max=settings.endpoint_concurrency,
+        breaker=Breaker(settings.breaker_failures, settings.breaker_seconds, settings.disable_hours * 3_600),
         spread=lambda: dice.uniform(-1.0, 1.0),
     )
 
     async def dispatch(parts: Parts) -> None:
-        limits = open_sender(connections=settings.concurrency, timeout_seconds=settings.timeout_seconds)
+        limits = open_sender(
+            connections=settings.concurrency,
+            timeout_seconds=settings.timeout_seconds,
+            allow_private=settings.allow_private,
+            look_up=names,
+        )
         async with limits as sender:
             courier = Courier(parts.pool, sender, ring, parts.clock, parts.publisher.topology, policy)
             dispatcher = Dispatcher(
                 courier,
                 wake,
                 concurrency=settings.concurrency,
+                lane_max=settings.endpoint_concurrency,
                 poll_seconds=settings.poll_seconds,
                 housekeeping_seconds=settings.housekeeping_seconds,
             )

@@ -15,7 +15,7 @@ class WebhooksSettings(ServiceSettings):
     secret_keys: SecretStr = Field(validation_alias="OFFERHUB_WEBHOOK_SECRET_KEYS")
     """`keyid:hex64[,keyid:hex64]`: the first seals, all of them open."""
     allow_private: bool = Field(default=False, validation_alias="OFFERHUB_WEBHOOK_PRIVATE_NETWORKS")
-    """Lets endpoints be plain http, for development and private networks."""
+    """Lets endpoints be plain http, on any port and at any address, for development and private networks."""
     retry_seconds: Annotated[tuple[float, ...], NoDecode] = Field(
         default=WAITS_SECONDS, validation_alias="OFFERHUB_WEBHOOK_RETRY_SECONDS", max_length=50
     )
@@ -30,7 +30,13 @@ class WebhooksSettings(ServiceSettings):
     concurrency: int = Field(128, validation_alias="OFFERHUB_WEBHOOK_CONCURRENCY", ge=1, le=10_000)
     """Deliveries under way at once in one process."""
     endpoint_concurrency: int = Field(16, validation_alias="OFFERHUB_WEBHOOK_ENDPOINT_CONCURRENCY", ge=1)
-    """Of those, how many may go to one endpoint."""
+    """Of those, how many may go to one endpoint, however well it does."""
+    breaker_failures: int = Field(10, validation_alias="OFFERHUB_WEBHOOK_BREAKER_FAILURES", ge=1)
+    """After so many failures in a row what waits for an endpoint is parked, and one delivery at a time probes it."""
+    breaker_seconds: float = Field(5.0, validation_alias="OFFERHUB_WEBHOOK_BREAKER_SECONDS", gt=0, le=300)
+    """The wait before the first probe; it doubles up to five minutes."""
+    disable_hours: float = Field(120.0, validation_alias="OFFERHUB_WEBHOOK_DISABLE_HOURS", ge=0)
+    """An endpoint that has only failed for so long is deactivated."""
 
     @field_validator("retry_seconds", mode="before")
     @classmethod

@@ -16,7 +16,8 @@ INTRUSIONS = [
     ("the rooms of common are layered", "libs/common/kernel/intruder.py", "import libs.common.contracts.topology"),
     ("only the tables and the migrations know SQLModel", "services/ledger/handlers/intruder.py", "import sqlmodel"),
     ("a running service never loads its tables", "services/ledger/app.py", "import services.ledger.store.tables"),
-    ("only payouts knows Stellar's library", "services/ledger/handlers/intruder.py", "import stellar_sdk"),
+    ("only payouts and the sandbox chain know Stellar's library", "services/ledger/handlers/intruder.py", "import stellar_sdk"),
+    ("the sandbox chain is the outside", "deploy/sandbox/horizon/ledger/intruder.py", "import libs.common.kernel.clock"),
     ("the launcher imports no service", "deploy/local/intruder.py", "import services.ledger.app"),
 ]
 

@@ -21,10 +21,16 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--accept", action="store_true", help="make this run the baseline")
     parser.add_argument("--profile", action="store_true", help="profile the write path instead")
+    parser.add_argument(
+        "--only", choices=figures.SCENARIOS, help="one scenario at 64 connections, and what it costs each process"
+    )
     chosen = parser.parse_args()
     try:
         if chosen.profile:
             asyncio.run(_until_terminated(measure.profile(_say)))
+            return 0
+        if chosen.only:
+            asyncio.run(_until_terminated(measure.only(chosen.only, seconds=chosen.seconds, say=_say)))
             return 0
         return _bench(chosen)
     except (measure.InvalidRunError, LocalError, AssertionError) as error:

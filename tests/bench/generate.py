@@ -12,6 +12,7 @@ from tests.bench.scenarios import Scenarios
 from tests.support.wire import Api, Load, Script, play
 
 WARM_UP_SECONDS = 0.5
+_PREPARING = 64
 _MACHINE = "the machine"
 
 
@@ -28,6 +29,8 @@ class Task(msgspec.Struct, frozen=True):
     seconds: float
     watched: Watched
     database: str
+    prepared: int = 0
+    """Orders to make beforehand, for a scenario that needs them."""
 
 
 class Round(msgspec.Struct, frozen=True):
@@ -62,12 +65,19 @@ def main() -> None:
 async def _run(task: Task) -> Round:
     loop = asyncio.get_running_loop()
     api = Api(host=task.host, port=task.port, key=task.key, run=task.run)
-    make = Scenarios(api, task.users).named(task.scenario)
+    scenarios = Scenarios(api, task.users)
+    await _prepare(scenarios, task)
+    make = scenarios.named(task.scenario)
     started = time.perf_counter()
     until = started + WARM_UP_SECONDS + task.seconds
 
     def next_script() -> Script | None:
-        return make() if time.perf_counter() < until else None
+        if time.perf_counter() >= until:
+            return None
+        if task.prepared and not scenarios.ready:
+            load.fail("no prepared order is left")
+            return None
+        return make()
 
     load = Load(next_script)
     before: dict[str, float] = {}
@@ -90,6 +100,18 @@ async def _run(task: Task) -> Round:
     while len(edges) < 2:
         await asyncio.sleep(0.01)
     return _round(load, edges[0], edges[1], opened[0], {name: after[name] - before.get(name, 0.0) for name in after})
+
+
+async def _prepare(scenarios: Scenarios, task: Task) -> None:
+    left = task.prepared
+
+    def next_script() -> Script | None:
+        nonlocal left
+        left -= 1
+        return scenarios.prepare() if left >= 0 else None
+
+    if left:
+        await play(Load(next_script), host=task.host, port=task.port, connections=_PREPARING)
 
 
 def _sample(task: Task) -> dict[str, float]:

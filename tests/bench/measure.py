@@ -1,6 +1,7 @@
 """Runs the rounds: starts a stack, calibrates, lets the generator play, looks at the books."""
 
 import asyncio
+import contextlib
 import secrets
 import sys
 import time
@@ -15,7 +16,7 @@ from deploy.local.databases import create_database, drop_database
 from deploy.local.servers import database_named_in, with_database
 from deploy.local.stack import Stack
 from tests.bench import echo, generate, journals
-from tests.bench.figures import CONNECTIONS, OTHERS_CORES, SCENARIOS, Figure, Results, median
+from tests.bench.figures import CONNECTIONS, CROWD, HEADLINE, OTHERS_CORES, SCENARIOS, Figure, Results, median
 from tests.bench.machine import describe
 from tests.bench.processes import Watched, memory_mb
 from tests.support.oracles import books_hold
@@ -23,6 +24,8 @@ from tests.support.stacks import address, check_identity, own_stack, pids
 
 USERS = 200
 CREDIT = "100000000.00"
+RESERVES_PER_SECOND = {1: 250, 16: 1_000, 64: 2_500}
+"""By connections: more than any machine seen so far can do."""
 SETTLE_SECONDS = 60.0
 PART_SECONDS = 120.0
 _IDLE_SECONDS = 3.0
@@ -47,6 +50,7 @@ class Bench:
         self._database = database_named_in(stack.database_url())
         self._users: list[str] = []
         self.played: dict[str, int] = dict.fromkeys(SCENARIOS, 0)
+        self._prepared = 0
         self.calibrations: dict[str, float] = {}
 
     async def calibrate(self, name: str) -> float:
@@ -79,11 +83,17 @@ class Bench:
         rounds: dict[int, list[generate.Round]] = {connections: [] for connections in CONNECTIONS}
         for _ in range(self._rounds):
             for connections in CONNECTIONS:
-                rounds[connections].append(await self._round(name, connections))
+                rounds[connections].append(await self.round(name, connections))
         return [_figure(name, connections, found, calibration) for connections, found in rounds.items()]
 
-    async def _round(self, name: str, connections: int) -> generate.Round:
+    async def round(self, name: str, connections: int) -> generate.Round:
+        """Play a scenario once.
+
+        Raises:
+            InvalidRunError: a request failed.
+        """
         host, port = address(self._stack)
+        prepared = int(RESERVES_PER_SECOND[connections] * (self._seconds + 1)) if name == "reserve" else 0
         task = generate.Task(
             scenario=name,
             host=host,
@@ -95,6 +105,7 @@ class Bench:
             seconds=self._seconds,
             watched=self._watched(),
             database=self._database,
+            prepared=prepared,
         )
         answer = await run_module("tests.bench.generate", msgspec.json.encode(task))
         seen = msgspec.json.decode(answer, type=generate.Round)
@@ -103,7 +114,13 @@ class Bench:
         if seen.failed:
             raise InvalidRunError(f"{SCENARIOS[name]} at {connections}: {seen.failed} failed, for example {seen.failures}")
         self.played[name] += seen.played
+        self._prepared += prepared
         return seen
+
+    async def crowd(self) -> float:
+        """Measure reads of a balance at 128 connections."""
+        rounds = [await self.round("get balance", CROWD) for _ in range(self._rounds)]
+        return median([found.scripts / found.seconds for found in rounds])
 
     async def _vacuum(self) -> None:
         owner = await asyncpg.connect(self._stack.database_url())
@@ -111,7 +128,10 @@ class Bench:
         await owner.close()
 
     def _watched(self) -> Watched:
-        return {name.removesuffix("-1"): [pid] for name, pid in pids(self._stack).items()}
+        watched: Watched = {}
+        for name, pid in pids(self._stack).items():
+            watched.setdefault(name.rpartition("-")[0], []).append(pid)
+        return watched
 
     async def settle(self) -> tuple[float, int]:
         """Wait until every order's events are logged and nothing is pending, and check the books; (seconds, events)."""
@@ -129,7 +149,7 @@ class Bench:
             events: int = await owner.fetchval("SELECT count(*) FROM webhooks.event_log")
         finally:
             await owner.close()
-        made = sum(self.played[name] for name in ("create order", "create and reserve", "lifecycle"))
+        made = self._prepared + sum(self.played[name] for name in ("create order", "create and reserve", "lifecycle"))
         if closed != self.played["lifecycle"] or orders != made:
             raise InvalidRunError(f"{self.played} were answered, {orders} orders and {closed} releases are in the database")
         return lag, events
@@ -150,19 +170,25 @@ async def run(*, seconds: float, rounds: int, say: Say) -> Results:
         InvalidRunError: a request failed or the database does not hold what was answered. AssertionError: the books don't hold.
     """
     say("starting a stack of its own")
-    async with own_stack(supervised=False) as stack:
+    async with _stack() as stack:
         await check_identity(stack)
         await asyncio.sleep(_IDLE_SECONDS)
         idle = {name: memory_mb(pid) for name, pid in pids(stack).items() if name in stack.health_ports}
         bench = Bench(stack, seconds=seconds, rounds=rounds, say=say)
         await bench.users()
         figures = [figure for name in SCENARIOS for figure in await bench.scenario(name)]
+        say(f"\n{SCENARIOS['get balance']} at {CROWD} connections, one gateway and two")
+        crowd = {1: await bench.crowd()}
         lag, events = await bench.settle()
         say(f"\nbooks hold; {events:,} events logged, the last {lag:.1f} s after the load")
         say("\njournals through the write path, from memory")
         await bench.calibrate("journals")
         written = await _journals(stack, rounds=rounds)
         machine = await describe(stack)
+    async with _stack(gateways=2) as stack:
+        pair = Bench(stack, seconds=seconds, rounds=rounds, say=say)
+        await pair.users()
+        crowd[2] = await pair.crowd()
     return Results(
         calibrations=bench.calibrations,
         figures=figures,
@@ -173,7 +199,29 @@ async def run(*, seconds: float, rounds: int, say: Say) -> Results:
         idle_pss_mb={name: memory[1] for name, memory in idle.items()},
         log_lag_seconds=lag,
         events_logged=events,
+        crowd=crowd,
         machine=machine,
+    )
+
+
+async def only(name: str, *, seconds: float, say: Say) -> None:
+    """Measure one scenario once at 64 connections, and print what it cost whom."""
+    async with _stack() as stack:
+        bench = Bench(stack, seconds=seconds, rounds=1, say=say)
+        await bench.users()
+        seen = await bench.round(name, HEADLINE)
+        for process, used in sorted(seen.cpu_us.items(), key=lambda it: -it[1]):
+            say(f"  {process:<10} {used:>6.0f} µs of CPU an answer")
+        say(f"  together   {sum(seen.cpu_us.values()):>6.0f}")
+
+
+def _stack(*, gateways: int = 1) -> contextlib.AbstractAsyncContextManager[Stack]:
+    """Run a stack whose gateway counts every request, and finds none one too many."""
+    return own_stack(
+        supervised=False,
+        OFFERHUB_PROCESSES=f"gateway={gateways}",
+        OFFERHUB_RATE_LIMITS="on",
+        OFFERHUB_REQUESTS_PER_MINUTE="1000000000",
     )
 
 

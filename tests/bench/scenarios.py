@@ -23,11 +23,14 @@ class Scenarios:
             for buyer, seller in zip(users[:half], users[half:], strict=True)
         ]
         self._turns = count()
+        self.ready: list[str] = []
+        """Orders that nobody has reserved yet."""
 
     def named(self, name: str) -> Callable[[], Script]:
         """Return the maker of a scenario's scripts."""
         makers = {
             "create order": self.create_order,
+            "reserve": self.reserve,
             "get balance": self.get_balance,
             "create and reserve": self.create_and_reserve,
             "lifecycle": self.lifecycle,
@@ -41,6 +44,14 @@ class Scenarios:
     def create_order(self) -> Script:
         """Agree on a sale."""
         yield self._new_order()
+
+    def prepare(self) -> Script:
+        """Agree on a sale that is to be reserved later."""
+        self.ready.append(id_in((yield self._new_order())))
+
+    def reserve(self) -> Script:
+        """Keep the buyer's money for a sale that was prepared."""
+        yield self._api.post(f"/orders/{self.ready.pop()}/reserve", _EMPTY)
 
     def create_and_reserve(self) -> Script:
         """Agree on a sale and keep the buyer's money for it."""

@@ -13,7 +13,7 @@ from libs.common.contracts.topology import SERVICES, Topology
 from libs.common.messaging.dead_letters import look
 from tests.chaos.desk import Desk
 from tests.chaos.model import World, retell
-from tests.support.oracles import books_hold, events_hold, waiting
+from tests.support.oracles import books_hold, events_hold, records_hold, waiting
 
 _SHOWN: Final = 3
 
@@ -131,6 +131,14 @@ async def _events(evidence: Evidence) -> None:
     await events_hold(evidence.database)
 
 
+async def _records(evidence: Evidence) -> None:
+    await records_hold(evidence.database)
+    rows = await evidence.database.fetch("SELECT key, status, body FROM gateway.requests WHERE holds_key")
+    stored = {row["key"]: (row["status"], row["body"]) for row in rows}
+    told = {note.key: (note.status, note.answer) for note in evidence.desk.notes if note.accepted}
+    _same({key: answer for key, answer in stored.items() if key in told}, told)
+
+
 async def _rest(evidence: Evidence) -> None:
     left = await waiting(evidence.database)
     assert not left, f"still under way: {left}"
@@ -175,7 +183,8 @@ ORACLES: Final[dict[str, Oracle]] = {
     "Available, reserved, escrow and fees are what the accepted requests add up to": _balances,
     "Every order has exactly its events, in order": _order_events,
     "Every change has its event once; sequences 1 … n, positions contiguous": _events,
-    "Nothing waits: no intent, inbox row, outbox row, early event or delivery": _rest,
+    "Every request has one record, with the answer its caller got; none is open, and their chain verifies": _records,
+    "Nothing waits: no request, intent, inbox row, outbox row, early event or delivery": _rest,
     "No dead letter": _dead_letters,
     "The receiver got every event, and copies are the same to the byte": _deliveries,
 }

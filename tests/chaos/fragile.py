@@ -22,9 +22,16 @@ _POLL_SECONDS: Final = 0.02
 _ARMED_SHARE: Final = 0.85
 _TAIL_LINES: Final = 6
 
-_REPERTOIRE: Final = {"relay": ("ledger", "escrow", "payouts", "webhooks"), "intent": ("escrow",), "delivery": ("webhooks",)}
-"""Which services pass the points of a family; every worker passes those of the write path."""
-_PASSES_MAX: Final = {"write": 12, "relay": 1, "intent": 1, "delivery": 4}
+_WORKERS: Final = ("ledger", "escrow", "payouts", "webhooks")
+_REPERTOIRE: Final = {
+    "write": _WORKERS,
+    "relay": _WORKERS,
+    "intent": ("escrow",),
+    "delivery": ("webhooks",),
+    "request": ("gateway",),
+}
+"""Which services pass the points of a family."""
+_PASSES_MAX: Final = {"write": 12, "relay": 1, "intent": 1, "delivery": 4, "request": 12}
 """Points that a healthy stack rarely passes kill at the first pass."""
 _OFTEN: Final = {"intent": 3, "delivery": 2}
 """Families that only one service passes have their turn more often there."""
@@ -119,5 +126,4 @@ def _faults(dice: random.Random, service: str) -> Iterator[str]:
 
 
 def _turns(service: str, family: str) -> int:
-    known = service != "gateway" and service in _REPERTOIRE.get(family, (service,))
-    return _OFTEN.get(family, 1) if known else 0
+    return _OFTEN.get(family, 1) if service in _REPERTOIRE[family] else 0

@@ -5,10 +5,32 @@ from pathlib import Path
 
 import pytest
 
-from services.gateway.domain.errors import CATALOGUE
+from services.gateway.app import build_api
+from services.gateway.domain.catalogue import CATALOGUE
+from services.gateway.domain.error_examples import EXAMPLES, Example
+from services.gateway.entrypoints.http.routing import ApiRoute
 
 ROOT = Path(__file__).resolve().parents[2]
 _REFUSED = re.compile(r"""(?:Refusal|refuse|ApiError)\(\s*"([A-Z][A-Z_]+)\"""")
+
+BY_CHANCE = {
+    "REQUEST_TIMEOUT": "takes ten seconds of silence: tests/integration/gateway has the slow caller",
+    "INTERNAL_ERROR": "a mistake of ours; no request is known that meets one",
+    "SERVICE_UNAVAILABLE": "needs a broker or a database that is away: tests/integration/gateway/test_lost_services.py",
+    "NOT_EXECUTED": "needs a gateway that died: tests/integration/gateway/test_leftovers.py",
+    "OUTCOME_UNKNOWN": "needs a service that does not answer: tests/integration/gateway/test_lost_services.py",
+    "IDEMPOTENCY_KEY_IN_PROGRESS": "needs a slow service: tests/integration/gateway/test_error_pages.py has one",
+}
+"""Codes that no script can bring about at will, and why. Nothing is added here without a reason as good as these."""
+NOT_YET = {
+    "TOPUP_NOT_FOUND": "GET /topups/{topup_id}",
+    "WITHDRAWAL_NOT_FOUND": "GET /withdrawals/{withdrawal_id}",
+    **dict.fromkeys(
+        ("WITHDRAWAL_IN_PROGRESS", "INVALID_DESTINATION", "DESTINATION_NO_TRUSTLINE", "AMOUNT_BELOW_MINIMUM", "PROVIDER_TIMEOUT"),
+        "POST /withdrawals",
+    ),
+}
+"""Codes that wait for an operation, and for which: when it comes, they go from here."""
 
 
 def _refused() -> dict[str, Path]:
@@ -19,6 +41,25 @@ def _refused() -> dict[str, Path]:
 @pytest.mark.parametrize(("code", "path"), sorted(_refused().items()))
 def test_a_refusal_is_in_the_catalogue(code: str, path: Path) -> None:
     assert code in CATALOGUE, f"{path} refuses with {code}"
+
+
+def test_every_code_has_an_example_that_provokes_it_or_stands_on_a_list_that_only_shrinks() -> None:
+    assert set(EXAMPLES) == set(CATALOGUE)
+    assert {code for code, example in EXAMPLES.items() if example.occurs == "by chance"} == set(BY_CHANCE)
+    assert {code for code, example in EXAMPLES.items() if example.occurs == "not yet"} == set(NOT_YET)
+    assert len(BY_CHANCE) <= 6
+    assert len(NOT_YET) <= 7
+
+
+def test_a_code_that_waits_for_an_operation_waits_for_one_that_is_not_there() -> None:
+    operations = [route.operation for route in build_api().router.routes if isinstance(route, ApiRoute)]
+    assert set(NOT_YET.values()) & {f"{operation.method} {operation.path}" for operation in operations} == set()
+
+
+@pytest.mark.parametrize(("code", "example"), EXAMPLES.items())
+def test_an_example_that_can_be_provoked_says_how_to_go_on_unless_waiting_is_all_there_is(code: str, example: Example) -> None:
+    waits = CATALOGUE[code].retryable or example.occurs != "always"
+    assert bool(example.mended) is not waits, code
 
 
 @pytest.mark.parametrize(

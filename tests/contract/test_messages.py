@@ -11,13 +11,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from libs.common.contracts.catalog import COMMANDS, EVENTS, QUERIES
+from libs.common.contracts.catalog import COMMANDS, EVENTS, NOTICES, QUERIES
 from libs.common.contracts.envelope import Envelope, Event, Reply
 from libs.common.contracts.topology import FAMILIES, SERVICES, Topology, family
 
 SNAPSHOTS = Path(__file__).parent / "snapshots" / "messages"
 MESSAGES: dict[str, type[msgspec.Struct]] = (
-    {name: kind for (name, _), kind in (COMMANDS | QUERIES).items()}
+    {name: kind for (name, _), kind in (COMMANDS | QUERIES | NOTICES).items()}
     | EVENTS
     | {"Envelope": Envelope, "Event": Event, "Reply": Reply}
 )

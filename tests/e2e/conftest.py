@@ -11,17 +11,25 @@ import httpx
 import pytest
 
 from tests.e2e.market import Market
+from tests.support.api_document import COMPARED
 
 _START_SECONDS = 120
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state directory of the run's stack: its secrets, its logs."""
+    if "OFFERHUB_TEST_RUN_ENV" in os.environ:
+        return Path(os.environ["OFFERHUB_TEST_RUN_ENV"]).parent
+    return tmp_path_factory.mktemp("stack")
+
+
+@pytest.fixture(scope="session")
+def stack(state: Path) -> Iterator[dict[str, str]]:
     """The run.env of a stack of our own, on an ephemeral port, without rate limits; or of the one OFFERHUB_TEST_RUN_ENV names."""
     if "OFFERHUB_TEST_RUN_ENV" in os.environ:
-        yield read_run_env(Path(os.environ["OFFERHUB_TEST_RUN_ENV"]))
+        yield read_run_env(state / "run.env")
         return
-    state = tmp_path_factory.mktemp("stack")
     environment = os.environ | {"OFFERHUB_STATE_DIR": str(state), "PORT": "0", "OFFERHUB_RATE_LIMITS": "off"}
     launch = [sys.executable, "-m", "deploy.local"]
     started = subprocess.run(
@@ -44,7 +52,7 @@ def read_run_env(path: Path) -> dict[str, str]:
 @pytest.fixture
 async def market(stack: dict[str, str]) -> AsyncIterator[Market]:
     limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
-    async with httpx.AsyncClient(base_url=stack["OFFERHUB_API_URL"], timeout=30.0, limits=limits) as client:
+    async with httpx.AsyncClient(base_url=stack["OFFERHUB_API_URL"], timeout=30.0, limits=limits, event_hooks=COMPARED) as client:
         yield Market(client, api_key=stack["OFFERHUB_API_KEY"], support_key=stack["OFFERHUB_SUPPORT_KEY"])
 
 

@@ -1,13 +1,14 @@
 """The lines of the README's first minute do what they say, run as they stand."""
 
 import json
-import re
+import os
 import shlex
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
+
+from tests.support.walkthrough import blocks, play
 
 README = Path(__file__).parents[2] / "README.md"
 _SECONDS = 60
@@ -15,8 +16,7 @@ _SECONDS = 60
 
 def _lines() -> str:
     """Return the shell block that begins by reading run.env."""
-    blocks: list[str] = re.findall(r"^```sh\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
-    return next(block for block in blocks if block.startswith(". .local/run.env"))
+    return next(block.text for block in blocks(README) if block.text.startswith(". .local/run.env"))
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the lines are for curl")
@@ -24,17 +24,9 @@ def test_the_first_escrow_pays_the_seller(stack: dict[str, str], tmp_path: Path)
     state = tmp_path / ".local"
     state.mkdir()
     (state / "run.env").write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in stack.items()))
-    ran = subprocess.run(
-        ["sh", "-e", "-c", _lines()],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=_SECONDS,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
-    answers = [json.loads(line) for line in ran.stdout.splitlines()]
-    assert all("data" in answer for answer in answers), ran.stdout
+    (output,) = play([_lines()], tmp_path, os.environ, seconds=_SECONDS)
+    answers = [json.loads(line) for line in output.splitlines()]
+    assert all("data" in answer for answer in answers), output
     credited, reserved, opened, funded, buyer, released, seller = (answer["data"] for answer in answers)
     assert [data["status"] for data in (reserved, opened, funded, released)] == [
         "FUNDS_RESERVED",

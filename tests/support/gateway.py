@@ -3,29 +3,39 @@
 import asyncio
 import contextlib
 import json
+import os
+import socket
+import sys
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import aio_pika
 import asyncpg
 import httpx
 import msgspec
-import uvicorn
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
+from deploy.local import api
 from libs.common.contracts.catalog import COMMANDS, QUERIES
 from libs.common.contracts.envelope import Envelope, frame, reply_body, reply_to, unframe
+from libs.common.contracts.queries.common import Ping
+from libs.common.contracts.replies.common import Pong
 from libs.common.contracts.replies.escrow import Order
 from libs.common.contracts.replies.ledger import User
 from libs.common.contracts.topology import SERVICES, Topology
 from libs.common.kernel.errors import Refusal
 from services.gateway.__main__ import listen
 from services.gateway.app import Gateway
+from services.gateway.entrypoints.http.server import Server
 from services.gateway.settings import GatewaySettings
+from tests.support.api_document import COMPARED
 from tests.support.workers import QUEUE_EXPIRES_MS, ROLE_SECRET, until
 
 MASTER_KEY = "the-master-key-of-a-test-run"
+_MASTER = {"Authorization": f"Bearer {MASTER_KEY}"}
 
 
 NOW = "2026-01-12T10:00:00.000Z"
@@ -86,29 +96,71 @@ class Served:
         return {"Authorization": f"Bearer {key}"}
 
 
-class _Server(uvicorn.Server):
-    def capture_signals(self) -> Any:
-        return contextlib.nullcontext()
-
-
 @contextlib.asynccontextmanager
-async def serving(settings: GatewaySettings) -> AsyncIterator[Served]:
-    """Serve a gateway on a free port for the length of a block."""
-    async with Gateway(settings) as gateway:
+async def serving(settings: GatewaySettings, **choices: Any) -> AsyncIterator[Served]:
+    """Serve a gateway on a free port for the length of a block; `choices` go to its constructor."""
+    async with Gateway(settings, **choices) as gateway:
         listener = listen(settings)
         port = listener.getsockname()[1]
-        server = _Server(uvicorn.Config(gateway.asgi, lifespan="off", ws="none", log_config=None, access_log=False))
+        server = Server(gateway.asgi, on_drain=gateway.drain, quiet_seconds=0)
         task = asyncio.create_task(server.serve(sockets=[listener]))
-        headers = {"Authorization": f"Bearer {MASTER_KEY}"}
         limits = httpx.Limits(max_connections=200)
         async with httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{port}/api/v1", headers=headers, timeout=30, limits=limits
+            base_url=f"http://127.0.0.1:{port}/api/v1", headers=_MASTER, timeout=30, limits=limits, event_hooks=COMPARED
         ) as client:
             try:
                 yield Served(gateway, client, port)
             finally:
                 server.should_exit = True
                 await task
+
+
+@dataclass
+class Process:
+    """A gateway in a process of its own, and a client of it that carries the master key."""
+
+    process: asyncio.subprocess.Process
+    client: httpx.AsyncClient
+
+
+@contextlib.asynccontextmanager
+async def gateway_process(settings: GatewaySettings, **environment: str) -> AsyncIterator[Process]:
+    """Run a gateway on a socket that it inherits, for the length of a block; `environment` overrides the settings."""
+    told = {
+        "DATABASE_URL": settings.database_url.get_secret_value(),
+        "OFFERHUB_DB_ROLE_SECRET": ROLE_SECRET,
+        "AMQP_URL": settings.amqp_url.get_secret_value(),
+        "OFFERHUB_BUS_PREFIX": settings.bus_prefix,
+        "OFFERHUB_QUEUE_EXPIRES_MS": str(QUEUE_EXPIRES_MS),
+        "OFFERHUB_MASTER_KEY": MASTER_KEY,
+        "OFFERHUB_RATE_LIMITS": settings.rate_limits,
+    }
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        told["OFFERHUB_GATEWAY_FD"] = str(listener.fileno())
+        port_file = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "health.port"
+        told["OFFERHUB_HEALTH_PORT_FILE"] = str(port_file)
+        os.set_inheritable(listener.fileno(), True)  # noqa: FBT003 - that is what the call says
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "services.gateway"),
+            env=os.environ | told | environment,
+            pass_fds=[listener.fileno()],
+            stdout=asyncio.subprocess.DEVNULL,
+        )
+        base = f"http://127.0.0.1:{listener.getsockname()[1]}/api/v1"
+
+        async def is_ready() -> bool:
+            return port_file.exists() and not await api.ready(int(port_file.read_text()))
+
+        try:
+            await until(is_ready, seconds=120)
+            listener.close()
+            async with httpx.AsyncClient(base_url=base, headers=_MASTER, timeout=30) as client:
+                yield Process(process, client)
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
 
 
 Outcome = msgspec.Struct | Refusal | None
@@ -136,6 +188,11 @@ class FakeServices:
         envelopes, _ = unframe(message.body)
         await message.ack()
         for envelope in envelopes:
+            if envelope.type == Ping.__name__:
+                await channel.default_exchange.publish(
+                    aio_pika.Message(frame([reply_to(envelope, reply_body(Pong()))])), routing_key=envelope.reply_to
+                )
+                continue
             kinds = COMMANDS | QUERIES
             body = msgspec.json.decode(envelope.body, type=kinds[envelope.type, envelope.version])
             self.heard.append((envelope, body))
@@ -166,6 +223,14 @@ async def fake_services(amqp_url: str, bus_prefix: str) -> AsyncIterator[FakeSer
 
                 await queue.consume(on_message)
         yield fake
+
+
+async def make_key(served: Served, **fields: object) -> dict[str, Any]:
+    """A new API key, as the answer that made it shows it."""
+    answer = await served.client.post("/auth/api-keys", json={"name": "k", "scopes": ["read", "write"]} | fields)
+    assert answer.status_code == 201, answer.text
+    made: dict[str, Any] = answer.json()["data"]
+    return made
 
 
 def error_of(response: httpx.Response) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from libs.common.contracts.topology import Topology
 from libs.common.kernel.ids import Tenant, new_id
 from libs.common.kernel.money import UNIT
 from libs.common.messaging import faults
+from libs.common.messaging.link import Link
+from libs.common.messaging.publisher import Publisher
 from libs.common.messaging.rpc import RpcClient
 from libs.common.messaging.worker import Service, Worker
 from libs.common.settings import ServiceSettings
@@ -51,13 +53,19 @@ class Market:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def on(cls, config: ServiceSettings, client: RpcClient, tenant: Tenant) -> AsyncIterator[Self]:
-        """A market with a connection of the database's owner, to look at what is there."""
+    async def on(cls, config: ServiceSettings) -> AsyncIterator[Self]:
+        """A market without its services: a client that outlives them, and the database as its owner sees it."""
+        topology = Topology(config.bus_prefix, config.queue_expires_ms)
+        link = Link(config.amqp_url.get_secret_value(), topology, name="test")
+        client = RpcClient(link, Publisher(link), instance="test")
+        await link.start()
+        await link.wait_up(10)
         owner = await asyncpg.connect(config.database_url.get_secret_value())
         try:
-            yield cls(config, client, tenant, owner)
+            yield cls(config, client, Tenant(f"{new_id('req')}:live"), owner)
         finally:
             await owner.close()
+            await link.stop()
 
     @contextlib.asynccontextmanager
     async def escrow(self, *, fee_bps: int = 0) -> AsyncIterator[Worker]:
@@ -83,9 +91,9 @@ class Market:
         """Send a command and await its answer, whatever it is."""
         return await self.client.command(service, message, tenant=self.tenant, command_id=command_id or new_id("cmd"))
 
-    async def do(self, message: msgspec.Struct, command_id: str | None = None) -> Any:
-        """Send escrow a command and return its result as plain dictionaries, or raise its refusal."""
-        return _read(await self.ask("escrow", message, command_id))
+    async def do(self, message: msgspec.Struct, command_id: str | None = None, *, service: str = "escrow") -> Any:
+        """Send a service a command and return its result as plain dictionaries, or raise its refusal."""
+        return _read(await self.ask(service, message, command_id))
 
     async def query(self, message: msgspec.Struct, service: str = "escrow") -> Any:
         """Ask a service what it knows."""
@@ -138,6 +146,12 @@ class Market:
         assert row is not None, f"{order_id} is not there"
         return row
 
+    async def party_is(self, user_id: str, status: str, *, sequence: int = 0) -> bool:
+        """Tell whether escrow's copy of a user has this status, from this event or a later one."""
+        query = "SELECT status, sequence FROM escrow.parties WHERE tenant = $1 AND user_id = $2"
+        row = await self.owner.fetchrow(query, self.tenant, user_id)
+        return row is not None and row["status"] == status and row["sequence"] >= sequence
+
     async def journals(self, order_id: str) -> list[str]:
         """The kinds of the journals that were posted for an order, sorted."""
         query = "SELECT kind FROM ledger.journals WHERE tenant = $1 AND subject = $2 ORDER BY kind"
@@ -150,7 +164,11 @@ class Market:
         await self.owner.execute("UPDATE escrow.orders SET pending_due = now() WHERE pending_due IS NOT NULL")
 
     async def events(self, order_id: str) -> list[str]:
-        """Drain the webhooks' queue: the types of an order's events, in sequence; fails on a gap or a second id."""
+        """Tell the types of an order's events."""
+        return await self.told(f"order:{order_id}")
+
+    async def told(self, aggregate: str) -> list[str]:
+        """Drain the webhooks' queue: the types of an aggregate's events, in sequence; fails on a gap or a second id."""
         topology = Topology(self.config.bus_prefix, self.config.queue_expires_ms)
         seen: dict[int, set[tuple[str, str]]] = {}
         async with await aio_pika.connect(self.config.amqp_url.get_secret_value()) as connection:
@@ -159,7 +177,7 @@ class Market:
             while (message := await queue.get(no_ack=True, fail=False)) is not None:
                 for envelope in unframe(message.body)[0]:
                     event = msgspec.json.decode(envelope.body, type=Event)
-                    if envelope.tenant == self.tenant and event.aggregate == f"order:{order_id}":
+                    if envelope.tenant == self.tenant and event.aggregate == aggregate:
                         seen.setdefault(event.sequence, set()).add((envelope.id, envelope.type))
         assert sorted(seen) == list(range(1, len(seen) + 1)), f"a gap: {sorted(seen)}"
         assert all(len(told) == 1 for told in seen.values()), "one number was told twice differently"

@@ -5,6 +5,7 @@ from typing import Any
 
 import asyncpg
 
+from services.gateway.domain.records import Record, record_hash
 from services.ledger.domain.journals import Line, digest_of
 
 _CHECKS: dict[str, str] = {
@@ -76,6 +77,24 @@ async def chain_holds(connection: asyncpg.Connection) -> None:
     assert not digests, f"journals outside the chain: {list(digests)[:5]}"
 
 
+async def records_hold(connection: asyncpg.Connection) -> None:
+    """Fail unless every recorded request has ended, is what it was when it was sealed, and stands in a batch of the chain."""
+    sealed: dict[str, list[bytes]] = {}
+    for row in await connection.fetch("SELECT * FROM gateway.requests"):
+        assert row["state"] == "completed", f"request {row['id']} has no end"
+        instants = {name: round(row[name].timestamp() * 1_000_000) for name in ("started_at", "completed_at")}
+        found = record_hash(Record(**{name: row[name] for name in Record.__struct_fields__} | instants))
+        assert row["record_hash"] == found, f"request {row['id']} is not what it was when it was sealed"
+        sealed.setdefault(row["batch_id"], []).append(found)
+    previous = b"\0" * 32
+    for place, link in enumerate(await connection.fetch("SELECT * FROM gateway.request_batches ORDER BY position"), 1):
+        assert link["position"] == place, "the chain of requests has a gap"
+        digest = hashlib.sha256(b"".join(sorted(sealed.pop(link["id"])))).digest()
+        previous = hashlib.sha256(previous + digest).digest()
+        assert (link["digest"], link["hash"]) == (digest, previous), f"batch {place} of requests is not what it was"
+    assert not sealed, f"requests outside the chain: {list(sealed)[:5]}"
+
+
 async def outboxes_are_empty(connection: asyncpg.Connection, *schemas: str) -> bool:
     """Tell whether everything that was decided has been published."""
     for schema in schemas:
@@ -122,6 +141,7 @@ _EVENT_CHECKS: dict[str, str] = {
 
 _WAITING: dict[str, str] = {
     "orders with an intent under way": "SELECT count(*) FROM escrow.orders WHERE pending IS NOT NULL",
+    "requests without an end": "SELECT count(*) FROM gateway.requests WHERE state = 'in_progress'",
     "early events": "SELECT count(*) FROM webhooks.event_gaps",
     "deliveries": "SELECT count(*) FROM webhooks.deliveries WHERE state = 'PENDING'",
     "users without a wallet": """

@@ -4,14 +4,20 @@ import asyncio
 import contextlib
 import os
 import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from deploy.local import settings
 from deploy.local.bus import remove_bus
 from deploy.local.choice import Choice, choose
 from deploy.local.databases import create_database, drop_database
+from deploy.local.embedded_postgres import free_port
 from deploy.local.processes import Child, Command, spawn
 from deploy.local.server_processes import embedded_postgres, start_broker, start_postgres
 from deploy.local.servers import with_database
@@ -21,6 +27,8 @@ from deploy.local.state import Origin, RunningProcess, StateDir
 
 _POSTGRES_IMAGE: Final = "postgres:17-alpine"
 _RABBITMQ_IMAGE: Final = "rabbitmq:4-alpine"
+_REDIS_PORT: Final = 6379
+_REDIS_START_SECONDS: Final = 10
 
 
 class Borrowed:
@@ -62,6 +70,18 @@ class Borrowed:
             return
         with embedded_broker_server(self._directory / "broker") as embedded:
             yield embedded
+
+    @contextlib.contextmanager
+    def redis(self) -> Iterator[str]:
+        """Yield a Redis' URL, empty when there is none to be had."""
+        named = os.environ.get("OFFERHUB_TEST_REDIS_URL", "")
+        if named or _listens(_REDIS_PORT):
+            yield named or f"redis://127.0.0.1:{_REDIS_PORT}/0"
+        elif RedisServer.is_installed():
+            with RedisServer(self._directory / "redis") as server:
+                yield server.url
+        else:
+            yield ""
 
     def _choice(self) -> Choice:
         return asyncio.run(choose(_local(self._directory), Origin()))
@@ -108,6 +128,52 @@ def embedded_broker_server(directory: Path) -> Iterator[str]:
         yield asyncio.run(start_broker(local, state, start))
 
 
+class RedisServer:
+    """A Redis of a test's own, on a free port, that keeps nothing on disk; it can be killed and started again."""
+
+    def __init__(self, directory: Path) -> None:
+        """Run it in this directory."""
+        self._directory = directory
+        self._port = free_port()
+        self.url = f"redis://127.0.0.1:{self._port}/0"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @staticmethod
+    def is_installed() -> bool:
+        """Tell whether the server's program is on this machine."""
+        return shutil.which("redis-server") is not None
+
+    def __enter__(self) -> Self:
+        """Start, and wait until it answers."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Kill it."""
+        self.kill()
+
+    def start(self) -> None:
+        """Start it on its port, empty."""
+        self._directory.mkdir(exist_ok=True)
+        settings = ("--port", str(self._port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self._directory))
+        self._process = subprocess.Popen(["redis-server", *settings], stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + _REDIS_START_SECONDS
+        while not _listens(self._port):
+            assert time.monotonic() < deadline, "redis-server does not come up"
+            time.sleep(0.01)
+
+    def kill(self) -> None:
+        """Take it away as kill -9 does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def freeze(self, *, frozen: bool) -> None:
+        """Let it hang, or go on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP if frozen else signal.SIGCONT)
+
+
 class _Children:
     def __init__(self) -> None:
         self.started: list[Child] = []
@@ -146,6 +212,11 @@ def _local(directory: Path) -> LocalSettings:
         "AMQP_URL": os.environ.get("OFFERHUB_TEST_AMQP_URL", ""),
     }
     return settings.read({**os.environ, **named})
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _wants_containers(variable: str) -> bool:

@@ -30,6 +30,7 @@ def webhooks_settings(postgres_url: str, amqp_url: str, bus_prefix: str, **other
         "lease_seconds": 1.0,
         "housekeeping_seconds": 0.1,
         "poll_seconds": 0.05,
+        "breaker_seconds": 0.01,
     }
     return WebhooksSettings(**(values | others))
 

@@ -5,11 +5,14 @@ from typing import Final
 
 import msgspec
 
+from libs.common.contracts import notices
+from libs.common.contracts.commands import common as common_commands
 from libs.common.contracts.commands import escrow as escrow_commands
 from libs.common.contracts.commands import ledger as ledger_commands
 from libs.common.contracts.commands import webhooks as webhook_commands
 from libs.common.contracts.envelope import REPLY_TYPE, Event, Reply
 from libs.common.contracts.events import escrow, ledger, payouts, webhooks
+from libs.common.contracts.queries import common as common_queries
 from libs.common.contracts.queries import escrow as escrow_queries
 from libs.common.contracts.queries import ledger as ledger_queries
 from libs.common.contracts.queries import payouts as payout_queries
@@ -27,11 +30,16 @@ def _structs(*modules: ModuleType) -> dict[MessageKey, type[msgspec.Struct]]:
     }
 
 
-COMMANDS: Final = _structs(ledger_commands, escrow_commands, webhook_commands)
-QUERIES: Final = _structs(ledger_queries, escrow_queries, payout_queries, webhook_queries)
+COMMANDS: Final = _structs(common_commands, ledger_commands, escrow_commands, webhook_commands)
+QUERIES: Final = _structs(common_queries, ledger_queries, escrow_queries, payout_queries, webhook_queries)
+
+NOTICES: Final = _structs(notices)
 
 EVENTS: Final[dict[str, type[msgspec.Struct]]] = {
     "user.created": ledger.UserCreated,
+    "user.updated": ledger.UserUpdated,
+    "user.suspended": ledger.UserStatusChanged,
+    "user.activated": ledger.UserStatusChanged,
     "balance.credited": ledger.BalanceMoved,
     "balance.debited": ledger.BalanceMoved,
     "balance.reserved": ledger.BalanceMoved,
@@ -63,7 +71,11 @@ EVENTS: Final[dict[str, type[msgspec.Struct]]] = {
     "withdrawal.completed": payouts.WithdrawalCompleted,
     "withdrawal.failed": payouts.WithdrawalFailed,
     "webhook.created": webhooks.EndpointEvent,
+    "webhook.updated": webhooks.EndpointEvent,
+    "webhook.secret_rotated": webhooks.EndpointEvent,
+    "webhook.test": webhooks.EndpointTest,
     "webhook.deleted": webhooks.EndpointEvent,
+    "webhook.disabled": webhooks.EndpointEvent,
     "webhook.exhausted": webhooks.EndpointEvent,
 }
 """Every event a subscriber may name, and the shape of its `data`."""

@@ -9,6 +9,7 @@ from libs.common.kernel.ids import Tenant
 
 FRAME_ENVELOPES_MAX: Final = 200
 FRAME_BYTES_MAX: Final = 256 * 1024
+NOTHING: Final = msgspec.Raw(b"null")
 
 
 class Envelope(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -46,7 +47,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 def _nothing() -> msgspec.Raw:
-    return msgspec.Raw(b"null")
+    return NOTHING
 
 
 class Reply(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -54,6 +55,8 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     result: msgspec.Raw = msgspec.field(default_factory=_nothing)
     refusal: Refusal | None = None
+    before: msgspec.Raw = msgspec.field(default_factory=_nothing)
+    """What the command changed, as it was before: for the record of who changed what; `null` when it changed nothing."""
 
 
 _encode = msgspec.json.Encoder(decimal_format="string").encode
@@ -106,11 +109,11 @@ def _unframe_one_by_one(body: bytes) -> tuple[list[Envelope], list[tuple[bytes, 
     return good, bad
 
 
-def reply_body(outcome: object) -> bytes:
-    """Write a result or a refusal as the body of a reply."""
+def reply_body(outcome: object, before: object = None) -> bytes:
+    """Write a result or a refusal as the body of a reply, and what a result changed as it was before."""
     if isinstance(outcome, Refusal):
         return _encode(Reply(refusal=outcome))
-    return _encode(Reply(result=msgspec.Raw(_encode(outcome))))
+    return _encode(Reply(result=raw(outcome), before=NOTHING if before is None else raw(before)))
 
 
 def reply_to(envelope: Envelope, body: bytes) -> bytes:

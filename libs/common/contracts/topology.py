@@ -39,7 +39,7 @@ class Exchange:
     """An exchange as it is declared."""
 
     name: str
-    type: Literal["direct", "topic"]
+    type: Literal["direct", "topic", "fanout"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,11 @@ class Topology:
         """The exchange queries go to; the routing key is the service that knows."""
         return Exchange(f"{self.prefix}offerhub.queries", "direct")
 
+    @property
+    def notices(self) -> Exchange:
+        """The exchange of what every gateway is told; nothing is kept for one that is not there."""
+        return Exchange(f"{self.prefix}offerhub.notices", "fanout")
+
     def command_queue(self, service: str) -> Queue:
         """Name the queue of a service's commands and of the answers it awaits."""
         return self._quorum(f"{service}.commands", ((self.commands.name, service),))
@@ -105,7 +110,7 @@ class Topology:
 
     def exchanges(self) -> tuple[Exchange, ...]:
         """List every exchange."""
-        return self.commands, self.events, self.queries
+        return self.commands, self.events, self.queries, self.notices
 
     def queues(self) -> tuple[Queue, ...]:
         """List every durable queue."""
@@ -116,6 +121,10 @@ class Topology:
     def reply_queue(self, instance: str, nonce: str) -> str:
         """Name the exclusive queue of one connection of one asking process."""
         return f"{self.prefix}gateway.replies.{instance}.{nonce}"
+
+    def notice_queue(self, instance: str, nonce: str) -> str:
+        """Name the exclusive queue on which one connection of one gateway hears notices."""
+        return f"{self.prefix}gateway.notices.{instance}.{nonce}"
 
     @property
     def _expiry(self) -> dict[str, str | int]:

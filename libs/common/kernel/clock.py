@@ -25,3 +25,15 @@ class SystemClock:
 def wire_time(instant: datetime) -> str:
     """Print an instant as clients see it: UTC, exactly three decimals, Z."""
     return f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{instant.microsecond // 1000:03d}Z"
+
+
+def read_instant(text: str | None) -> datetime | None:
+    """Read an ISO 8601 date or instant; one that names no zone is UTC.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if text is None:
+        return None
+    instant = datetime.fromisoformat(text)
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)

@@ -21,6 +21,11 @@ class Refusal:
     details: dict[str, Any] = field(default_factory=dict)
 
 
+def invalid(field: str, message: str) -> Refusal:
+    """Refuse a value, naming its field."""
+    return Refusal("VALIDATION_ERROR", message, {"fields": [{"field": field, "message": message}]})
+
+
 def check(fact: bool, complaint: str) -> None:  # noqa: FBT001 - reads as a sentence: check(a == b, "a differs from b")
     """Assert an invariant; unlike `assert` it survives `python -O`.
 

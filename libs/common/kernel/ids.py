@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import time
+from datetime import datetime
 from typing import Final, NewType
 
 Tenant = NewType("Tenant", str)
@@ -32,6 +33,11 @@ def new_id(prefix: str) -> str:
     """Mint an id: the prefix, 48 bits of milliseconds, 80 random bits (the layout of a ULID)."""
     milliseconds = time.time_ns() // 1_000_000
     return f"{prefix}_{_spell(milliseconds << 80 | int.from_bytes(os.urandom(10), 'big'))}"
+
+
+def first_id_at(prefix: str, instant: datetime) -> str:
+    """Return the id before which every id minted earlier than `instant` (to the millisecond) sorts."""
+    return f"{prefix}_{_spell(int(instant.timestamp() * 1000) << 80)}"
 
 
 def derive_id(prefix: str, *parts: str | int) -> str:

@@ -24,6 +24,10 @@ class Transitions(Generic[S, A]):
         """List the statuses in which an action is legal, for the error that names them."""
         return [status for status, possible in self.table if possible == action]
 
+    def possible(self, status: S) -> list[A]:
+        """List the actions that are legal in a status, for the error that names the way out."""
+        return [action for start, action in self.table if start == status]
+
     def mermaid(self) -> str:
         """Draw the table as a Mermaid state diagram, one arrow a line."""
         arrows = [f"    {source} --> {target}: {action}" for (source, action), target in self.table.items()]

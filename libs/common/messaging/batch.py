@@ -189,9 +189,12 @@ def outgoing_command(topology: Topology, tenant: str, command: Send, *, reply_to
 
 
 def _outcomes(envelope: Envelope, decision: Decision) -> list[Outcome]:
-    outcomes = [Outcome(envelope.tenant, answer.message_id, ANSWERED, reply_body(answer.outcome)) for answer in decision.answers]
+    outcomes = [
+        Outcome(envelope.tenant, answer.message_id, ANSWERED, reply_body(answer.outcome, answer.before))
+        for answer in decision.answers
+    ]
     if decision.reply is not None:
-        outcomes.append(Outcome(envelope.tenant, envelope.id, ANSWERED, reply_body(decision.reply)))
+        outcomes.append(Outcome(envelope.tenant, envelope.id, ANSWERED, reply_body(decision.reply, decision.before)))
     else:
         state = PENDING if envelope.reply_to and decision.commands else ANSWERED
         outcomes.append(Outcome(envelope.tenant, envelope.id, state, None))

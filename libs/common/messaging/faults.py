@@ -18,6 +18,8 @@ POINTS: Final = (
     "delivery.claimed",
     "delivery.sent",
     "delivery.recorded",
+    "request.claimed",
+    "request.answered",
 )
 
 _traps: dict[str, Callable[[], None]] = {}

@@ -69,6 +69,17 @@ class Link:
         except TimeoutError:
             raise NotPublishedError("no connection to the broker") from None
 
+    async def ping(self) -> None:
+        """Return when the broker has answered: there and back on the connection that is up.
+
+        Raises:
+            NotPublishedError: none is up. OSError, aio_pika.exceptions.AMQPError: it broke.
+        """
+        if self.channel is None:
+            raise NotPublishedError("no connection to the broker")
+        commands = self.topology.commands
+        await self.channel.declare_exchange(commands.name, commands.type, durable=True)
+
     async def stop(self) -> None:
         """Close the connection and stop trying."""
         if self._keeper is not None:

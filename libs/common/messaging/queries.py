@@ -12,6 +12,8 @@ import structlog
 
 from libs.common.contracts.catalog import QUERIES
 from libs.common.contracts.envelope import Envelope, reply_body, reply_to, unframe
+from libs.common.contracts.queries.common import Ping
+from libs.common.contracts.replies.common import Pong
 from libs.common.kernel.errors import Refusal
 from libs.common.kernel.ids import Tenant
 from libs.common.messaging.publisher import Publisher
@@ -36,14 +38,20 @@ Reader = Callable[[asyncpg.Pool, Sequence[Asked[Any]]], Awaitable[Answers]]
 """Answers questions of one kind, in their order, with as few statements as it can."""
 
 
+async def answer_pings(pool: asyncpg.Pool, asked: Sequence[Asked[Ping]]) -> Answers:
+    """Say that the service is there, once its database has said so too."""
+    await pool.fetchval("SELECT 1")
+    return [Pong()] * len(asked)
+
+
 class QueryPath:
     """Answers frames of questions; what it can't answer the asker asks again."""
 
     def __init__(self, pool: asyncpg.Pool, publisher: Publisher, readers: Mapping[str, Reader]) -> None:
-        """Answer with these readers, one per query type."""
+        """Answer with these readers, one per query type; pings are answered everywhere."""
         self._pool = pool
         self._publisher = publisher
-        self._readers = readers
+        self._readers = {Ping.__name__: answer_pings, **readers}
 
     async def accept(self, body: bytes) -> None:
         """Answer every question of a frame that somebody still waits for."""

@@ -51,6 +51,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 
     message_id: str
     outcome: msgspec.Struct | Refusal
+    before: msgspec.Struct | None = None
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):
@@ -63,6 +64,8 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     answers: tuple[Answer, ...] = ()
     removed: tuple[tuple[Table[Any], Key], ...] = ()
     """Rows to delete, by primary key; each was loaded, or put by a decision of the same batch."""
+    before: msgspec.Struct | None = None
+    """What the reply's resource looked like before, for the gateway's audit log; None for what is new."""
 
 
 def refuse(code: str, message: str, **details: Any) -> Decision:  # noqa: ANN401 - details are JSON of any shape

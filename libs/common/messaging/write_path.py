@@ -12,10 +12,11 @@ import msgspec
 import structlog
 
 from libs.common.contracts.catalog import bodies
+from libs.common.contracts.commands.common import Forgo
 from libs.common.contracts.envelope import Envelope, unframe
 from libs.common.kernel.clock import Clock
 from libs.common.kernel.errors import TransientError
-from libs.common.messaging import faults
+from libs.common.messaging import faults, forgo
 from libs.common.messaging.batch import Batch, Effects, Schema, UseCases, Work
 from libs.common.messaging.parking import Parking
 from libs.common.messaging.publisher import Publisher, UnroutableError
@@ -102,7 +103,7 @@ class WritePath:
         self._parking = parking
         self._clock = clock
         self._schema = schema
-        self._use_cases: Mapping[str, Any] = use_cases
+        self._use_cases: Mapping[str, Any] = {Forgo.__name__: forgo, **use_cases}
         self._prepare = prepare
         self._waiting: deque[_Waiting] = deque()
         self._runners: set[asyncio.Task[None]] = set()

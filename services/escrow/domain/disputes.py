@@ -1,13 +1,16 @@
 """The rules of a dispute: who opens it, why, and what a decision means for the money."""
 
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
-from libs.common.kernel.errors import Refusal
+from libs.common.contracts.replies.escrow import Side
+from libs.common.kernel.errors import Refusal, invalid
 from libs.common.kernel.money import format_amount
 from services.escrow.domain.orders import Order
-from services.escrow.domain.rules import acts_for, invalid
+from services.escrow.domain.rules import acts_for
 from services.escrow.domain.shares import Shares, all_to_buyer, all_to_seller, split
 
+SIDES: Final[tuple[str, ...]] = get_args(Side)
+"""Who opens a dispute."""
 REASONS: Final = frozenset({"NOT_DELIVERED", "QUALITY_ISSUE", "OTHER"})
 Decision = Literal["FULL_RELEASE", "FULL_REFUND", "SPLIT"]
 

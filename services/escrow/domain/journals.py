@@ -8,8 +8,9 @@ from services.escrow.domain.shares import Shares
 
 
 def reserve(order: Order) -> PostJournal:
-    """Put the buyer's money by."""
-    return _journal(order, "reserve", (accounts.available(order.buyer_id), accounts.reserved(order.buyer_id), order.amount))
+    """Put the buyer's money by; not for a seller who is suspended."""
+    leg = (accounts.available(order.buyer_id), accounts.reserved(order.buyer_id), order.amount)
+    return _journal(order, "reserve", leg, counterparties=(order.seller_id,))
 
 
 def cancel(order: Order) -> PostJournal:
@@ -18,8 +19,9 @@ def cancel(order: Order) -> PostJournal:
 
 
 def fund(order: Order) -> PostJournal:
-    """Move what was put by into escrow."""
-    return _journal(order, "fund", (accounts.reserved(order.buyer_id), accounts.escrow(order.id), order.amount))
+    """Move what was put by into escrow; not for a seller who is suspended."""
+    leg = (accounts.reserved(order.buyer_id), accounts.escrow(order.id), order.amount)
+    return _journal(order, "fund", leg, counterparties=(order.seller_id,))
 
 
 def pay_out(order: Order, kind: accounts.JournalKind, shares: Shares) -> PostJournal:
@@ -35,6 +37,8 @@ def pay_out(order: Order, kind: accounts.JournalKind, shares: Shares) -> PostJou
     )
 
 
-def _journal(order: Order, kind: accounts.JournalKind, *legs: tuple[str, str, int]) -> PostJournal:
+def _journal(
+    order: Order, kind: accounts.JournalKind, *legs: tuple[str, str, int], counterparties: tuple[str, ...] = ()
+) -> PostJournal:
     postings = tuple(Posting(source, destination, amount) for source, destination, amount in legs if amount)
-    return PostJournal(kind, order.currency, postings, subject=order.id)
+    return PostJournal(kind, order.currency, postings, subject=order.id, counterparties=counterparties)

@@ -3,9 +3,8 @@
 from typing import Final
 
 from libs.common.contracts.commands.escrow import CreateOrder
-from libs.common.kernel.errors import Refusal
+from libs.common.kernel.errors import Refusal, invalid
 from libs.common.kernel.money import MAX_STROOPS, format_amount
-from services.escrow.domain.rules import invalid
 
 MILESTONES_MAX: Final = 100
 
@@ -26,7 +25,7 @@ def _check_milestones(command: CreateOrder) -> Refusal | None:
     if len(milestones) > MILESTONES_MAX:
         return invalid("milestones", f"an order has at most {MILESTONES_MAX} milestones")
     if len({milestone.ref for milestone in milestones}) < len(milestones):
-        return invalid("milestones", "each milestone_ref is unique in its order")
+        return invalid("milestones", "each ref is unique in its order")
     if any(milestone.amount <= 0 for milestone in milestones):
         return invalid("milestones", "the amount of a milestone must be above zero")
     total = sum(milestone.amount for milestone in milestones)

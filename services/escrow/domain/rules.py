@@ -2,7 +2,7 @@
 
 from libs.common.kernel.errors import Refusal
 from libs.common.kernel.money import Currency, format_amount
-from services.escrow.domain.orders import Order
+from services.escrow.domain.orders import Milestone, Order
 from services.escrow.domain.states import DISPUTE, ORDER, DisputeAction, DisputeStatus, MilestoneStatus, OrderAction, OrderStatus
 
 
@@ -21,15 +21,10 @@ def dispute_not_found(dispute_id: str) -> Refusal:
     return Refusal("DISPUTE_NOT_FOUND", "No such dispute", {"dispute_id": dispute_id})
 
 
-def invalid(field: str, message: str) -> Refusal:
-    """Refuse a value, naming its field."""
-    return Refusal("VALIDATION_ERROR", message, {"fields": [{"field": field, "message": message}]})
-
-
 def guard(order: Order, action: OrderAction) -> Refusal | None:
     """Refuse an action that the order's state does not allow, or that has to wait for the ledger's answer to another."""
     if order.pending is not None:
-        details = _state(order, action) | {"pending": str(order.pending.action), "retryable": True}
+        details = _place(order, action) | {"pending": str(order.pending.action), "retryable": True}
         return Refusal("INVALID_STATE", f"The order's {order.pending.action} is under way: try again", details)
     if ORDER.after(order.status, action) is None:
         return Refusal("INVALID_STATE", f"An order that is {order.status} does not allow {action}", _state(order, action))
@@ -39,7 +34,7 @@ def guard(order: Order, action: OrderAction) -> Refusal | None:
 def not_disputed(order: Order) -> Refusal | None:
     """Refuse to settle, or to contest again, what is contested."""
     if order.status == OrderStatus.DISPUTED:
-        details = {"order_id": order.id, "dispute_id": order.dispute_id}
+        details = {"order_id": order.id, "dispute_id": order.dispute_id, "allowed_actions": [str(OrderAction.RESOLVE)]}
         return Refusal("DISPUTE_ALREADY_OPEN", "The order is disputed: resolve the dispute first", details)
     return None
 
@@ -52,6 +47,7 @@ def guard_dispute(order: Order, status: DisputeStatus, action: DisputeAction) ->
             "order_id": order.id,
             "current_state": str(status),
             "allowed_states": [str(allowed) for allowed in DISPUTE.allowing(action)],
+            "allowed_actions": [str(possible) for possible in DISPUTE.possible(status)],
         }
         return Refusal("INVALID_STATE", f"A dispute that is {status} does not allow {action}", details)
     return None
@@ -61,9 +57,25 @@ def all_completed(order: Order) -> Refusal | None:
     """Refuse to release while a part of the work is open."""
     missing = [milestone.ref for milestone in order.milestones if milestone.status == MilestoneStatus.OPEN]
     if missing:
-        details = _state(order, OrderAction.RELEASE) | {"incomplete_milestones": missing}
+        possible = [str(action) for action in ORDER.possible(order.status) if action != OrderAction.RELEASE]
+        details = _state(order, OrderAction.RELEASE) | {"allowed_actions": possible, "incomplete_milestones": missing}
         return Refusal("INVALID_STATE", "Some milestones are not completed", details)
     return None
+
+
+def still_open(order: Order, milestone: Milestone) -> Refusal | None:
+    """Refuse to complete what is completed; what can be done next is told as for the order."""
+    if milestone.status == MilestoneStatus.OPEN:
+        return None
+    details = _state(order, OrderAction.COMPLETE_MILESTONE) | {
+        "milestone_ref": milestone.ref,
+        "current_state": str(milestone.status),
+        "allowed_states": [str(MilestoneStatus.OPEN)],
+    }
+    missing = [part.ref for part in order.milestones if part.status == MilestoneStatus.OPEN]
+    if missing:
+        details |= {"allowed_actions": [str(OrderAction.COMPLETE_MILESTONE)], "incomplete_milestones": missing}
+    return Refusal("INVALID_STATE", "The milestone is completed already", details)
 
 
 def same_amount(order: Order, amount: int | None) -> Refusal | None:
@@ -91,6 +103,11 @@ def acts_for(order: Order, actor: str | None, *, allowed: tuple[str, ...]) -> Re
 
 
 def _state(order: Order, action: OrderAction) -> dict[str, object]:
+    details = _place(order, action) | {"allowed_actions": [str(possible) for possible in ORDER.possible(order.status)]}
+    return details if order.dispute is None else details | {"dispute_id": order.dispute_id}
+
+
+def _place(order: Order, action: OrderAction) -> dict[str, object]:
     return {
         "order_id": order.id,
         "current_state": str(order.status),

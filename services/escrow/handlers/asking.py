@@ -8,6 +8,7 @@ from libs.common.persistence.state import Needs, State
 from services.escrow.domain.intents import reference_of
 from services.escrow.domain.orders import Order, Pending, order_of_dispute
 from services.escrow.domain.rules import dispute_not_found
+from services.escrow.handlers.views import standing
 from services.escrow.store.rows import ORDERS
 
 
@@ -21,9 +22,9 @@ def ask_ledger(order: Order, pending: Pending) -> Decision:
     return Decision(rows=(row(ORDERS, order),), commands=(journal_of(order.id, pending),))
 
 
-def done(order: Order, events: tuple[Announce, ...], reply: msgspec.Struct) -> Decision:
-    """Write an order down and answer at once."""
-    return Decision(reply=reply, rows=(row(ORDERS, order),), events=events)
+def done(before: Order, after: Order, events: tuple[Announce, ...], reply: msgspec.Struct) -> Decision:
+    """Write a changed order down and answer at once."""
+    return Decision(reply=reply, rows=(row(ORDERS, after),), events=events, before=standing(before))
 
 
 def needs_order(tenant: str, order_id: str) -> Needs:

@@ -36,4 +36,4 @@ def decide(state: State, message: AssignDispute, context: Context) -> Decision:
     )
     reviewed = changed(order, context.now, **contested(assigned))
     reviewed, events = tell(reviewed, of_dispute("dispute.under_review", reviewed))
-    return done(reviewed, events, dispute_view(reviewed))
+    return done(order, reviewed, events, dispute_view(reviewed))

@@ -30,7 +30,7 @@ def decide(state: State, message: CancelOrder, context: Context) -> Decision:
     if order.status == OrderStatus.ORDER_CREATED:
         closed = called_off(order, context.now)
         closed, events = tell(closed, *of_cancel(closed, message.reason))
-        return done(closed, events, order_view(closed))
+        return done(order, closed, events, order_view(closed))
     return ask_ledger(
         *intend(
             order,

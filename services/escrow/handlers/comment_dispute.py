@@ -1,11 +1,10 @@
 """Say something on a dispute, whatever state it is in."""
 
 from libs.common.contracts.commands.escrow import CommentDispute
-from libs.common.kernel.errors import Refusal
+from libs.common.kernel.errors import Refusal, invalid
 from libs.common.messaging.use_cases import Context, Decision
 from libs.common.persistence.state import Needs, State
 from services.escrow.domain.orders import COMMENTS_MAX, Comment, changed, order_of_dispute
-from services.escrow.domain.rules import invalid
 from services.escrow.handlers.announcements import of_dispute, tell
 from services.escrow.handlers.asking import disputed_order, done, needs_order
 from services.escrow.handlers.views import comment_view
@@ -26,4 +25,4 @@ def decide(state: State, message: CommentDispute, context: Context) -> Decision:
     comment = Comment(message.comment_id, message.user_id, message.message, message.attachments, context.now)
     longer = changed(order, context.now, comments=(*order.comments, comment))
     longer, events = tell(longer, of_dispute("dispute.comment_added", longer, comment_id=comment.id, user_id=comment.user_id))
-    return done(longer, events, comment_view(longer, comment))
+    return done(order, longer, events, comment_view(longer, comment))

@@ -6,7 +6,7 @@ from libs.common.contracts.commands.escrow import CompleteMilestone
 from libs.common.messaging.use_cases import Context, Decision, refuse
 from libs.common.persistence.state import Needs, State
 from services.escrow.domain.orders import changed
-from services.escrow.domain.rules import guard, order_not_found
+from services.escrow.domain.rules import guard, order_not_found, still_open
 from services.escrow.domain.states import MilestoneStatus, OrderAction
 from services.escrow.handlers.announcements import of_milestone, tell
 from services.escrow.handlers.asking import done, needs_order
@@ -27,19 +27,10 @@ def decide(state: State, message: CompleteMilestone, context: Context) -> Decisi
     milestone = next((part for part in order.milestones if part.ref == message.ref), None)
     if milestone is None:
         return refuse("MILESTONE_NOT_FOUND", "No such milestone", order_id=order.id, milestone_ref=message.ref)
-    refusal = guard(order, OrderAction.COMPLETE_MILESTONE)
+    refusal = guard(order, OrderAction.COMPLETE_MILESTONE) or still_open(order, milestone)
     if refusal is not None:
         return Decision(reply=refusal)
-    if milestone.status != MilestoneStatus.OPEN:
-        return refuse(
-            "INVALID_STATE",
-            "The milestone is completed already",
-            order_id=order.id,
-            milestone_ref=milestone.ref,
-            current_state=str(milestone.status),
-            allowed_states=[str(MilestoneStatus.OPEN)],
-        )
     completed = msgspec.structs.replace(milestone, status=MilestoneStatus.COMPLETED, completed_at=context.now)
     parts = tuple(completed if part.ref == message.ref else part for part in order.milestones)
-    order, events = tell(changed(order, context.now, milestones=parts), of_milestone(order, completed))
-    return done(order, events, order_view(order))
+    closer, events = tell(changed(order, context.now, milestones=parts), of_milestone(order, completed))
+    return done(order, closer, events, order_view(closer))

@@ -37,4 +37,4 @@ def decide(state: State, message: CreateEscrow, context: Context) -> Decision:
         of_escrow("escrow.created", opened),
         of_order("order.escrow_funding", opened),
     )
-    return done(opened, events, escrow_view(opened))
+    return done(order, opened, events, escrow_view(opened))

@@ -1,4 +1,8 @@
-"""Before a new order is decided: ask the ledger, once, for parties that no event has told of yet."""
+"""Before a new order is decided: ask the ledger for parties that are not known here, or known as not active.
+
+Events about users take a moment to arrive. Money is safe all the same, because the ledger has the last word on it; but whoever
+has just been made or activated must not be turned away for what escrow has not heard yet.
+"""
 
 import asyncio
 from collections import defaultdict
@@ -20,7 +24,6 @@ from services.escrow.store.rows import PartyRow
 
 ASK_SECONDS: Final = 2.0
 QUIET_SECONDS: Final = 2.0
-REMEMBERED_MAX: Final = 100_000
 _states: Final = msgspec.json.Decoder(UserStates)
 
 Key = tuple[Tenant, str]
@@ -35,38 +38,32 @@ class LedgerSilentError(Exception):
 
 
 class PartyBook:
-    """Remembers which parties are in the table, so that most batches ask nobody."""
+    """Looks parties up where they should be, and asks where they must be."""
 
     def __init__(self, parts: Parts) -> None:
         """Ask with these connections."""
         self._parts = parts
-        self._known: set[Key] = set()
         self._quiet_until = 0.0
 
     async def look_up(self, works: Sequence[Work]) -> None:
-        """Bring the parties of a batch's new orders into the table.
+        """Bring the parties of a batch's new orders up to date in the table, as far as orders depend on it.
 
         Raises:
-            LedgerSilentError: one of them is unknown here, and the ledger does not answer.
+            LedgerSilentError: one of them must be asked for, and the ledger does not answer.
         """
         wanted = {key for work in works if isinstance(work.message, CreateOrder) for key in _parties_of(work)}
-        unknown = wanted - self._known
-        if not unknown:
+        if not wanted:
             return
-        if len(self._known) > REMEMBERED_MAX:
-            self._known.clear()
-        in_table = await parties.known(self._parts.pool, sorted(unknown))
-        found = {key for key in unknown if key in in_table}
-        if unknown - found:
-            found |= await self._ask(unknown - found)
-        self._known |= found
+        doubtful = wanted - await parties.active(self._parts.pool, sorted(wanted))
+        if doubtful:
+            await self._ask(doubtful)
 
-    async def _ask(self, unknown: set[Key]) -> set[Key]:
+    async def _ask(self, doubtful: set[Key]) -> None:
         time = asyncio.get_running_loop().time
         if time() < self._quiet_until:
             raise LedgerSilentError("the ledger did not answer a moment ago")
         by_tenant: dict[Tenant, list[str]] = defaultdict(list)
-        for tenant, user_id in sorted(unknown):
+        for tenant, user_id in sorted(doubtful):
             by_tenant[tenant].append(user_id)
         found: list[PartyRow] = []
         try:
@@ -78,7 +75,6 @@ class PartyBook:
             self._quiet_until = time() + QUIET_SECONDS
             raise LedgerSilentError(f"the ledger does not answer: {error!r}") from error
         await parties.keep(self._parts.pool, found)
-        return {(Tenant(party.tenant), party.user_id) for party in found}
 
 
 def know_parties(parts: Parts) -> Prepare:

@@ -46,4 +46,4 @@ def decide(state: State, message: OpenDispute, context: Context) -> Decision:
         of_order("order.disputed", opened),
         of_escrow("escrow.disputed", opened, dispute_id=opened.dispute_id, opened_by=side, reason=reason),
     )
-    return done(opened, events, dispute_view(opened))
+    return done(order, opened, events, dispute_view(opened))

@@ -3,16 +3,18 @@
 from collections.abc import Sequence
 
 import asyncpg
+import msgspec
 
 from libs.common.contracts.queries.escrow import GetDispute, ListComments, ListDisputes
 from libs.common.contracts.replies.common import Page
-from libs.common.contracts.replies.escrow import Comments, Dispute
+from libs.common.contracts.replies.escrow import Comments
 from libs.common.kernel.errors import Refusal
+from libs.common.messaging.lists import page_of, read_bounds, unknown_cursor
 from libs.common.messaging.queries import Answers, Asked
+from services.escrow.domain.disputes import SIDES
 from services.escrow.domain.orders import Order, order_of_dispute
 from services.escrow.domain.rules import dispute_not_found
 from services.escrow.domain.states import DisputeStatus
-from services.escrow.handlers.asked import check_listing, instant, page_of
 from services.escrow.handlers.views import comment_view, dispute_view
 from services.escrow.store import reads
 
@@ -48,19 +50,13 @@ async def _find(pool: asyncpg.Pool, wanted: Sequence[tuple[str, str]]) -> list[O
     return answers
 
 
-async def _page(pool: asyncpg.Pool, item: Asked[ListDisputes]) -> Page[Dispute] | Refusal:
-    query = item.query
-    refusal = check_listing(query, DisputeStatus)
-    if refusal is not None:
-        return refusal
-    cursor = None if query.cursor is None else order_of_dispute(query.cursor)
-    page = reads.Page(item.tenant)
-    page.add("(dispute_opened_at, id) < (SELECT dispute_opened_at, id FROM orders WHERE tenant = $1 AND id = {})", cursor)
-    page.add("dispute_status = {}", query.status)
-    page.add("id = {}", query.order_id)
-    page.add("dispute_opened_by = {}", query.opened_by)
-    page.add("{} IN (buyer_id, seller_id)", query.user_id)
-    page.add("dispute_opened_at >= {}", instant(query.created_after))
-    page.add("dispute_opened_at < {}", instant(query.created_before))
-    orders = await reads.dispute_page(pool, page, limit=query.limit + 1)
-    return page_of(map(dispute_view, orders), limit=query.limit, ids=(order.dispute_id for order in orders))
+async def _page(pool: asyncpg.Pool, item: Asked[ListDisputes]) -> Page[msgspec.Raw] | Refusal:
+    bounds = read_bounds(item.query, status=DisputeStatus, opened_by=SIDES)
+    if isinstance(bounds, Refusal):
+        return bounds
+    if bounds.cursor is not None:
+        bounds = bounds._replace(cursor=order_of_dispute(bounds.cursor))
+    orders = await reads.dispute_page(pool, item.tenant, item.query, bounds)
+    if orders is None:
+        return unknown_cursor()
+    return page_of(((order.dispute_id, dispute_view(order)) for order in orders), limit=bounds.limit)

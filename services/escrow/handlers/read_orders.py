@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 
 import asyncpg
+import msgspec
 
 from libs.common.contracts.queries.escrow import GetEscrow, GetOrder, ListMilestones, ListOrders
 from libs.common.contracts.replies.common import Page
-from libs.common.contracts.replies.escrow import Escrow, Milestones, Order
+from libs.common.contracts.replies.escrow import Escrow, Milestones
 from libs.common.kernel.errors import Refusal
+from libs.common.messaging.lists import page_of, read_bounds, unknown_cursor
 from libs.common.messaging.queries import Answers, Asked
 from services.escrow.domain.rules import escrow_not_found, order_not_found
 from services.escrow.domain.states import OrderStatus
-from services.escrow.handlers.asked import check_listing, instant, page_of
 from services.escrow.handlers.views import escrow_view, milestone_views, order_view
 from services.escrow.store import reads
 
@@ -54,17 +55,11 @@ async def list_orders(pool: asyncpg.Pool, asked: Sequence[Asked[ListOrders]]) ->
     return [await _page(pool, item) for item in asked]
 
 
-async def _page(pool: asyncpg.Pool, item: Asked[ListOrders]) -> Page[Order] | Refusal:
-    query = item.query
-    refusal = check_listing(query, OrderStatus)
-    if refusal is not None:
-        return refusal
-    page = reads.Page(item.tenant)
-    page.add("id < {}", query.cursor)
-    page.add("status = {}", query.status)
-    page.add("buyer_id = {}", query.buyer_id)
-    page.add("seller_id = {}", query.seller_id)
-    page.add("created_at >= {}", instant(query.created_after))
-    page.add("created_at < {}", instant(query.created_before))
-    orders = await reads.order_page(pool, page, user_id=query.user_id, limit=query.limit + 1)
-    return page_of(map(order_view, orders), limit=query.limit, ids=(order.id for order in orders))
+async def _page(pool: asyncpg.Pool, item: Asked[ListOrders]) -> Page[msgspec.Raw] | Refusal:
+    bounds = read_bounds(item.query, status=OrderStatus)
+    if isinstance(bounds, Refusal):
+        return bounds
+    orders = await reads.order_page(pool, item.tenant, item.query, bounds)
+    if orders is None:
+        return unknown_cursor()
+    return page_of(((order.id, order_view(order)) for order in orders), limit=bounds.limit)

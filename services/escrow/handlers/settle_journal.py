@@ -13,7 +13,7 @@ from services.escrow.domain.settlement import settled
 from services.escrow.domain.states import OrderAction
 from services.escrow.handlers.announcements import of_settlement, tell
 from services.escrow.handlers.asking import needs_order
-from services.escrow.handlers.views import dispute_view, escrow_view, order_view
+from services.escrow.handlers.views import dispute_view, escrow_view, order_view, standing
 from services.escrow.store.rows import ORDERS
 
 _SHOWS_ORDER: Final = frozenset({OrderAction.RESERVE, OrderAction.CANCEL})
@@ -37,7 +37,7 @@ def decide(state: State, message: Reply, context: Context) -> Decision:
         return Decision(rows=(refused,), answers=(Answer(pending.command_id, message.refusal),))
     moved = settled(order, pending, context.now)
     moved, events = tell(moved, *of_settlement(moved, pending))
-    answer = Answer(pending.command_id, _result(moved, pending.action))
+    answer = Answer(pending.command_id, _result(moved, pending.action), standing(order))
     return Decision(rows=(row(ORDERS, moved),), events=events, answers=(answer,))
 
 

@@ -32,6 +32,16 @@ def order_view(order: Order) -> replies.Order:
     )
 
 
+def standing(order: Order) -> replies.OrderStanding:
+    """Say where an order stands: what a record of a change keeps of the state before it."""
+    return replies.OrderStanding(
+        status=order.status,
+        escrow_status=None if order.escrow is None else order.escrow.status,
+        dispute_status=None if order.dispute is None else order.dispute.status,
+        open_milestones=sum(milestone.completed_at is None for milestone in order.milestones),
+    )
+
+
 def milestone_views(order: Order) -> tuple[replies.Milestone, ...]:
     """Show the milestones of an order."""
     return tuple(_milestone_view(milestone) for milestone in order.milestones)

@@ -1,4 +1,4 @@
-"""Parties outside a write transaction: which are known, and what the ledger said of those that were not."""
+"""Parties outside a write transaction: which are known as active, and what the ledger said of the others."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -9,9 +9,10 @@ from services.escrow.store.rows import PartyRow
 
 Key = tuple[str, str]
 
-_KNOWN: Final = """
+_ACTIVE: Final = """
 SELECT p.tenant, p.user_id FROM parties p
   JOIN unnest($1::text[], $2::text[]) AS k(tenant, user_id) ON p.tenant = k.tenant AND p.user_id = k.user_id
+ WHERE p.status = 'ACTIVE'
 """
 _KEEP: Final = """
 INSERT INTO parties (tenant, user_id, status, sequence)
@@ -21,9 +22,9 @@ ON CONFLICT (tenant, user_id) DO UPDATE SET status = EXCLUDED.status, sequence =
 """
 
 
-async def known(pool: asyncpg.Pool, keys: Sequence[Key]) -> set[Key]:
-    """Return those of the keys that are in the table."""
-    records = await pool.fetch(_KNOWN, [key[0] for key in keys], [key[1] for key in keys])
+async def active(pool: asyncpg.Pool, keys: Sequence[Key]) -> set[Key]:
+    """Return those of the keys that are in the table and active."""
+    records = await pool.fetch(_ACTIVE, [key[0] for key in keys], [key[1] for key in keys])
     return {(record[0], record[1]) for record in records}
 
 

@@ -1,12 +1,15 @@
-"""What escrow is asked, in sets: one statement answers a whole frame of look-ups."""
+"""What escrow is asked, in sets: one statement answers a whole frame of look-ups; lists are read by the page."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import asyncpg
 
+from libs.common.contracts.queries.escrow import ListDisputes, ListOrders
+from libs.common.persistence.pages import Bounds, Listing, Scan, every, given
+from services.escrow.domain.disputes import SIDES
 from services.escrow.domain.orders import Order
+from services.escrow.domain.states import DisputeStatus, OrderStatus
 from services.escrow.store.rows import ORDERS
 
 Key = tuple[str, str]
@@ -16,29 +19,10 @@ SELECT {", ".join(f"o.{name}" for name in ORDERS.columns)} FROM orders o
   JOIN unnest($1::text[], $2::text[]) AS k(tenant, id) ON o.tenant = k.tenant AND o.id = k.id
 """  # noqa: S608 - column names from code
 
-
-@dataclass(slots=True)
-class Page:
-    """The conditions of a page, gathered as SQL with their arguments: only those asked for, so that each finds its index."""
-
-    tenant: str
-    conditions: list[str] = field(default_factory=lambda: ["tenant = $1"])
-    arguments: list[Any] = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Begin with the tenant: there is no page without one."""
-        self.arguments = [self.tenant]
-
-    def add(self, condition: str, value: object) -> None:
-        """Add a condition with one `{}` for its value, unless the value is None."""
-        if value is not None:
-            self.arguments.append(value)
-            self.conditions.append(condition.format(f"${len(self.arguments)}"))
-
-    @property
-    def where(self) -> str:
-        """The conditions as a WHERE clause."""
-        return " AND ".join(self.conditions)
+# No list shows what was said on a dispute, which can be a hundred times the rest of its order.
+_SHOWN: Final = ", ".join("'[]'::jsonb AS comments" if name == "comments" else name for name in ORDERS.columns)
+_ORDERS: Final = Listing("orders", _SHOWN, order=("created_at", "id"))
+_DISPUTES: Final = Listing("orders", _SHOWN, order=("dispute_opened_at", "id"), where="dispute_opened_at IS NOT NULL")
 
 
 async def orders(pool: asyncpg.Pool, keys: Sequence[Key]) -> dict[Key, Order]:
@@ -49,31 +33,33 @@ async def orders(pool: asyncpg.Pool, keys: Sequence[Key]) -> dict[Key, Order]:
     return {(row.tenant, row.id): row for row in rows}
 
 
-async def order_page(pool: asyncpg.Pool, page: Page, *, user_id: str | None, limit: int) -> list[Order]:
-    """Return up to `limit` orders, newest first; with a user, those where it is the buyer or the seller.
+async def order_page(pool: asyncpg.Pool, tenant: str, query: ListOrders, bounds: Bounds) -> list[Order] | None:
+    """Return a page of orders and one more, newest first, without their comments; None for an unknown cursor."""
+    roles = _roles(query.user_id, given(buyer_id=query.buyer_id, seller_id=query.seller_id))
+    statuses = every(status=OrderStatus if query.status is None else [query.status])
+    scans = [{**role, **status} for role in roles for status in statuses]
+    return _read(await _ORDERS.read(pool, tenant, scans, bounds))
 
-    The two roles are two index scans: no order has the same user in both.
-    """
-    columns, where = ORDERS.select_list, page.where
-    newest = f"ORDER BY id DESC LIMIT {limit:d}"
-    if user_id is None:
-        query = f"SELECT {columns} FROM orders WHERE {where} {newest}"  # noqa: S608 - text from code, values as arguments
-        arguments = page.arguments
+
+async def dispute_page(pool: asyncpg.Pool, tenant: str, query: ListDisputes, bounds: Bounds) -> list[Order] | None:
+    """Return a page of disputed orders and one more, the newest dispute first; None for an unknown cursor."""
+    if query.order_id is not None:
+        kinds = [given(id=query.order_id, dispute_status=query.status, dispute_opened_by=query.opened_by)]
     else:
-        arguments = [*page.arguments, user_id]
-        role = f"${len(arguments)}"
-        halves = " UNION ALL ".join(
-            f"(SELECT {columns} FROM orders WHERE {where} AND {column} = {role} {newest})"  # noqa: S608 - as above
-            for column in ("buyer_id", "seller_id")
+        kinds = every(
+            dispute_status=DisputeStatus if query.status is None else [query.status],
+            dispute_opened_by=SIDES if query.opened_by is None else [query.opened_by],
         )
-        query = f"SELECT {columns} FROM ({halves}) AS either {newest}"  # noqa: S608 - as above
-    return [ORDERS.from_record(record) for record in await pool.fetch(query, *arguments)]
+    scans = [{**role, **kind} for role in _roles(query.user_id, {}) for kind in kinds]
+    return _read(await _DISPUTES.read(pool, tenant, scans, bounds))
 
 
-async def dispute_page(pool: asyncpg.Pool, page: Page, *, limit: int) -> list[Order]:
-    """Return up to `limit` disputed orders, the newest dispute first."""
-    query = (
-        f"SELECT {ORDERS.select_list} FROM orders WHERE dispute_opened_at IS NOT NULL AND {page.where}"  # noqa: S608 - as above
-        f" ORDER BY dispute_opened_at DESC, id DESC LIMIT {limit:d}"
-    )
-    return [ORDERS.from_record(record) for record in await pool.fetch(query, *page.arguments)]
+def _roles(user_id: str | None, parties: Scan) -> list[Scan]:
+    """Narrow the parties down to orders that a user is in, as the buyer or as the seller: nobody is both."""
+    if user_id is None:
+        return [parties]
+    return [{**parties, role: user_id} for role in ("buyer_id", "seller_id") if parties.get(role, user_id) == user_id]
+
+
+def _read(records: list[Any] | None) -> list[Order] | None:
+    return None if records is None else [ORDERS.from_record(record) for record in records]

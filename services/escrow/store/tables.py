@@ -11,6 +11,7 @@ from libs.common.persistence.tables import add_inbox_and_outbox, schema_metadata
 
 metadata = schema_metadata("escrow")
 _INSTANT: Any = DateTime(timezone=True)
+_DISPUTED = ("dispute_status", "dispute_opened_by", "dispute_opened_at", "id")
 
 
 class Base(SQLModel):
@@ -44,10 +45,15 @@ class Order(Base, table=True):
             unique=True,
             postgresql_where=text("client_order_ref IS NOT NULL"),
         ),
-        Index("orders_buyer", "tenant", "buyer_id", "id"),
-        Index("orders_seller", "tenant", "seller_id", "id"),
-        Index("orders_status", "tenant", "status", "id"),
-        Index("orders_disputes", "tenant", "dispute_opened_at", "id", postgresql_where=text("dispute_opened_at IS NOT NULL")),
+        Index("orders_status", "tenant", "status", "created_at", "id"),
+        Index("orders_buyer", "tenant", "buyer_id", "status", "created_at", "id"),
+        Index("orders_seller", "tenant", "seller_id", "status", "created_at", "id"),
+        Index("orders_pair", "tenant", "buyer_id", "seller_id", "status", "created_at", "id"),
+        Index("orders_disputes", "tenant", *_DISPUTED, postgresql_where=text("dispute_opened_at IS NOT NULL")),
+        Index("orders_buyer_disputes", "tenant", "buyer_id", *_DISPUTED, postgresql_where=text("dispute_opened_at IS NOT NULL")),
+        Index(
+            "orders_seller_disputes", "tenant", "seller_id", *_DISPUTED, postgresql_where=text("dispute_opened_at IS NOT NULL")
+        ),
         Index("orders_pending_due", "pending_due", postgresql_where=text("pending_due IS NOT NULL")),
     )
     tenant: str = Field(sa_type=Text, primary_key=True)

@@ -1,77 +1,80 @@
-"""Fixed windows of requests, counted in this process or, for several gateways together, in Redis."""
+"""Who has asked how often: the limits a gateway enforces, and the counter behind them."""
 
-import asyncio
-import math
 import time
-from dataclasses import dataclass
 from typing import Final
 
-import structlog
-from limits import RateLimitItemPerMinute
-from limits.aio.storage import MemoryStorage, RedisStorage
-from limits.aio.storage.redis.redispy import RedispyBridge
-from limits.errors import StorageError
+from prometheus_client import Counter as Metric
 
-GENERAL: Final = RateLimitItemPerMinute(100)
-"""Every caller's requests: 100 a minute, in a window that begins with the first one."""
-_REDIS_SECONDS: Final = 0.5
-_log = structlog.get_logger("offerhub.rate_limits")
+from libs.common.kernel.clock import Clock
+from services.gateway.clients.counters import Counter
+from services.gateway.domain.limits import GENERAL, Hit, Quota, Rule, tightest
+
+UNCOUNTED = Metric("offerhub_rate_limits_uncounted_total", "Requests that met no counter, by what became of them", ["outcome"])
+"""`admitted` for reads, `refused` for writes."""
+REFUSED = Metric("offerhub_rate_limits_refused_total", "Requests beyond a limit", ["rule"])
 
 
-@dataclass(frozen=True, slots=True)
-class Quota:
-    """Where a caller stands in its window."""
-
-    limit: int
-    remaining: int
-    ends_at: float
-    """Unix time at which the window ends."""
-    is_exceeded: bool
-
-    @property
-    def reset(self) -> int:
-        """Return the first Unix second after the window."""
-        return math.ceil(self.ends_at)
-
-    @property
-    def retry_after(self) -> int:
-        """Count the seconds until the window ends: at least 1."""
-        return max(1, math.ceil(self.ends_at - time.time()))  # noqa: TID251 - compared with the storage's own clock
+_SPENT_MAX: Final = 10_000
 
 
 class RateLimits:
-    """Counts the requests of each caller."""
+    """Counts requests and tells where their callers stand.
 
-    def __init__(self, redis_url: str = "", *, rule: RateLimitItemPerMinute = GENERAL) -> None:
-        """Count in Redis when there is a URL."""
-        self._rule = rule
-        self._resets: dict[str, float] = {}
-        self._storage: MemoryStorage | RedisStorage = (
-            RedisStorage(f"async+{redis_url}", implementation="redispy", wrap_exceptions=True) if redis_url else MemoryStorage()
-        )
+    Who has spent a window is remembered until its end, so that a flood beyond a limit costs nobody but this process.
+    """
 
-    async def hit(self, caller: str) -> Quota | None:
-        """Count one request; None when the counter can't be reached."""
-        key = self._rule.key_for(caller)
-        try:
-            async with asyncio.timeout(_REDIS_SECONDS):
-                count = await self._storage.incr(key, self._rule.get_expiry())
-                reset = self._resets.get(key, 0.0)
-                if count == 1 or reset <= time.time():  # noqa: TID251 - the storage's own clock
-                    reset = self._remember(key, await self._storage.get_expiry(key))
-        except (OSError, TimeoutError, StorageError) as error:
-            _log.warning("rate_limits.unreachable", error=repr(error))
-            return None
-        limit = self._rule.amount
-        return Quota(limit, max(0, limit - count), reset, is_exceeded=count > limit)
+    def __init__(self, counter: Counter, clock: Clock, *, general: Rule = GENERAL, rules: tuple[Rule, ...] = ()) -> None:
+        """Count with this counter: every request under `general`, some under one of `rules` too."""
+        self._counter = counter
+        self._clock = clock
+        self.general: Final = general
+        self.rules: Final = (general, *rules)
+        """All of them, for whoever wants to tell."""
+        self._spent: dict[Hit, float] = {}
+        """When spent windows end, on the monotonic clock."""
+
+    async def hit(self, *hits: Hit) -> Quota:
+        """Count a request under its rules, and return the one its caller must mind.
+
+        Raises:
+            StoreUnavailableError: it can't be counted now.
+        """
+        quota = self.spent(*hits) or await self._count(hits, cost=1)
+        if quota.is_exceeded:
+            self._remember(quota, hits)
+        return quota
+
+    def spent(self, *hits: Hit) -> Quota | None:
+        """Return a window that is known to be spent, if there is one among these."""
+        now = time.monotonic()
+        for hit in hits:
+            left = self._spent.get(hit, now) - now
+            if left > 0:
+                return Quota(hit.rule, hit.rule.amount + 1, left, self._clock.now().timestamp() + left)
+        return None
+
+    async def look(self, *hits: Hit) -> Quota:
+        """Return the same without counting.
+
+        Raises:
+            StoreUnavailableError: nobody knows now.
+        """
+        return await self._count(hits, cost=0)
 
     async def close(self) -> None:
-        """Give the connections to Redis back."""
-        if isinstance(self._storage, RedisStorage) and isinstance(self._storage.bridge, RedispyBridge):
-            await self._storage.bridge.storage.aclose()
+        """Give the counter's connections back."""
+        await self._counter.close()
 
-    def _remember(self, key: str, reset: float) -> float:
-        if len(self._resets) > 10_000:  # noqa: PLR2004 - callers are few; strangers must not fill the memory
-            self._resets.clear()
-        self._resets[key] = reset
-        return reset
+    def _remember(self, quota: Quota, hits: tuple[Hit, ...]) -> None:
+        if len(self._spent) >= _SPENT_MAX:
+            self._spent.clear()
+        for hit in hits:
+            if hit.rule is quota.rule:
+                self._spent[hit] = time.monotonic() + quota.seconds_left
+
+    async def _count(self, hits: tuple[Hit, ...], *, cost: int) -> Quota:
+        counted = await self._counter.count(hits, cost=cost)
+        now = self._clock.now().timestamp()
+        return tightest([
+            Quota(hit.rule, count, left, now + left) for hit, (count, left) in zip(hits, counted, strict=True)
+        ])  # fmt: skip

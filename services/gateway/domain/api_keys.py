@@ -12,6 +12,8 @@ _ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 _SECRET_LENGTH: Final = 43  # 62^43 > 2^256
 _CHECK_LENGTH: Final = 6  # 62^6 > 2^32
 _SHAPE: Final = re.compile(rf"ohk_(?:live|test)_[0-9A-Za-z]{{{_SECRET_LENGTH + _CHECK_LENGTH}}}", re.ASCII)
+_ANYWHERE: Final = re.compile(r"(ohk_[a-z]{1,16}_[0-9A-Za-z]{4})[0-9A-Za-z]{16,}", re.ASCII)
+"""Keys of ours wherever they stand, cut short or not; master keys as custom writes them too."""
 _HINT_LENGTH: Final = len("ohk_live_") + 4
 
 
@@ -38,6 +40,11 @@ def digest(pepper: bytes, text: str) -> bytes:
 def hint(text: str) -> str:
     """Show enough of a key to recognise it."""
     return f"{text[:_HINT_LENGTH]}…"
+
+
+def mask(text: str) -> str:
+    """Show of each key that stands in a text what its hint shows: callers paste them where they don't belong."""
+    return _ANYWHERE.sub(r"\1…", text) if "ohk_" in text else text
 
 
 def _checksum(text: str) -> str:

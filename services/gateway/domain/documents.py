@@ -55,12 +55,12 @@ def _check_depth(body: bytes) -> None:
         return
     depth = 0
     for match in _BRACKETS.finditer(body):
-        token = match[0]
-        if token in b"[{":
+        bracket = match[0]
+        if bracket in b"[{":
             depth += 1
             if depth > DEPTH_MAX:
                 raise DocumentError(f"the body is nested deeper than {DEPTH_MAX} levels")
-        elif token in b"]}":
+        elif bracket in b"]}":
             depth -= 1
 
 

@@ -8,12 +8,14 @@ import msgspec
 from libs.common.contracts.accounts import PLATFORM_ADJUSTMENTS, available
 from libs.common.contracts.commands.ledger import Posting, PostJournal
 from libs.common.contracts.envelope import encode
-from libs.common.contracts.replies.ledger import BalanceAdjusted, JournalPosted
+from libs.common.contracts.replies.ledger import BalanceAdjusted, BalanceAfter, JournalPosted
 from libs.common.kernel.ids import Tenant, sibling_id
-from libs.common.kernel.money import Currency, format_amount
+from libs.common.kernel.money import Currency, format_amount, parse_share
 from services.gateway.domain.answers import Answer, resource
 from services.gateway.handlers.services import Services
 
+JOURNAL: Final = "jrn"
+"""The ledger knows the command by its journal's id."""
 _posted: Final = msgspec.json.Decoder(JournalPosted)
 
 
@@ -30,7 +32,7 @@ class Adjustment:
 
 
 async def adjust_balance(services: Services, adjustment: Adjustment, *, tenant: Tenant, command_id: str) -> Answer:
-    """Post the journal and answer with what it left, as the ledger said it: asked again, it says the same.
+    """Post the journal and answer with what it left.
 
     Raises:
         RefusedError: the ledger forbids it. ApiError: no answer.
@@ -44,9 +46,17 @@ async def adjust_balance(services: Services, adjustment: Adjustment, *, tenant: 
         subject=adjustment.reference,
         description=adjustment.description,
     )
-    posted = _posted.decode(await services.command("ledger", journal, tenant=tenant, command_id=sibling_id("jrn", command_id)))
+    reply = await services.command("ledger", journal, tenant=tenant, command_id=sibling_id(JOURNAL, command_id))
+    return adjusted(adjustment, reply.result)
+
+
+def adjusted(adjustment: Adjustment, result: msgspec.Raw) -> Answer:
+    """Answer with what the ledger said of the journal: asked again, it says the same."""
+    posted = _posted.decode(result)
     left = posted.balances[0]
-    adjusted = BalanceAdjusted(
+    moved = adjustment.amount if adjustment.direction == "credit" else -adjustment.amount
+    before = BalanceAfter(left.user_id, format_amount(parse_share(left.available) - moved), left.reserved)
+    shown = BalanceAdjusted(
         journal_id=posted.journal_id,
         user_id=left.user_id,
         operation=adjustment.direction.upper(),
@@ -58,4 +68,4 @@ async def adjust_balance(services: Services, adjustment: Adjustment, *, tenant: 
         description=adjustment.description or None,
         created_at=posted.posted_at,
     )
-    return resource(encode(adjusted))
+    return resource(encode(shown), before=encode(before))

@@ -1,4 +1,4 @@
-"""Run a request once per Idempotency-Key, whoever repeats it and whichever process died on the way."""
+"""Run a request once per Idempotency-Key, whoever repeats it and whichever process died on the way; and record how it ended."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,13 +6,18 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
+import msgspec
 import structlog
 
+from libs.common.kernel.errors import InvariantViolationError
+from libs.common.kernel.ids import Tenant, sibling_id
+from libs.common.messaging import faults
+from libs.common.persistence.gathering import Gathering, StoreUnavailableError
 from services.gateway.domain.answers import Answer
 from services.gateway.domain.errors import ApiError
 from services.gateway.domain.idempotency import WAIT_SECONDS, Claimed, Fate, RowKey, Taken, fate
-from services.gateway.store.gathering import Gathering, StoreUnavailableError
-from services.gateway.store.requests import Claim, Requests, Settlement
+from services.gateway.domain.records import About
+from services.gateway.store.requests import Claim, Ended, Requests
 
 _POLL_SECONDS: Final = 0.1
 _log = structlog.get_logger("offerhub.once")
@@ -22,14 +27,23 @@ Run = Callable[[str], Awaitable[Answer]]
 
 
 @dataclass(frozen=True, slots=True)
-class Keyed:
-    """A request with its key."""
+class Asked:
+    """A request that changes something."""
 
-    key: RowKey
+    tenant: Tenant
+    id: str
+    api_key_id: str
+    key: str | None
     fingerprint: bytes
+    about: About
+    own_request_id: str | None
+    """The request id, when the caller chose it."""
     window: timedelta | None
-    storable: bool
-    """False for answers with a secret in them: a repeat runs again and gets the same from the owner."""
+
+    def claim(self) -> Claim:
+        """Ask for the record, and for the key."""
+        encoded = msgspec.json.encode(self.about)
+        return Claim(self.tenant, self.id, self.api_key_id, self.key, self.fingerprint, encoded, self.own_request_id, self.window)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,88 +55,137 @@ class _Running:
 
 
 class Once:
-    """Claims keys before the work and settles them after the answer."""
+    """Claims before the work and settles after the answer."""
 
-    def __init__(self, requests: Requests, new_id: Callable[[str], str]) -> None:
-        """Keep keys in this table."""
-        self._new_id = new_id
+    def __init__(self, requests: Requests) -> None:
+        """Keep requests in this table."""
         self._running: dict[RowKey, _Running] = {}
         self._claims: Gathering[Claim, Claimed | Taken] = Gathering(requests.claim)
-        self._settlements: Gathering[Settlement, None] = Gathering(requests.settle)
+        self._looks: Gathering[Claim, Taken | None] = Gathering(requests.look)
+        self._settlements: Gathering[Ended, None] = Gathering(requests.settle)
 
-    async def run(self, keyed: Keyed | None, run: Run) -> Answer:
-        """Do the work, or return what it was answered with the first time.
+    async def run(self, asked: Asked, run: Run, again: Run) -> Answer:
+        """Do the work, or return what it was answered with the first time; `again` when that may be said but was not kept.
 
         Raises:
             ApiError: the key was used for something else, is still in progress after 2 s, or can't be claimed now.
         """
-        if keyed is None:
-            return await run(self._new_id("cmd"))
+        if asked.key is None:
+            claim = asked.claim()
+            claimed = await self._claim(claim)
+            if not isinstance(claimed, Claimed):
+                raise InvariantViolationError("a request without a key meets no other")
+            return await self._work(asked, claim, claimed, run, None)
+        name = (asked.tenant, asked.api_key_id, asked.key)
         deadline = asyncio.get_running_loop().time() + WAIT_SECONDS
         while True:
-            running = self._running.get(keyed.key)
-            answer = await (self._lead(keyed, run) if running is None else self._follow(keyed, running, deadline))
+            running = self._running.get(name)
+            answer = await (self._lead(asked, name, run, again) if running is None else self._follow(asked, running, deadline))
             if answer is not None:
                 return answer
             if asyncio.get_running_loop().time() >= deadline:
-                raise _in_progress(keyed)
+                raise _in_progress(asked)
             await asyncio.sleep(_POLL_SECONDS)
 
+    async def repeat(self, asked: Asked, again: Run) -> Answer | None:
+        """Return what a repeated request was answered with, claiming nothing; None for one that has had no final answer.
+
+        Raises:
+            ApiError: the key was used for something else, or can't be looked up now.
+        """
+        if asked.key is None:
+            return None
+        running = self._running.get((asked.tenant, asked.api_key_id, asked.key))
+        if running is not None:
+            return await self._follow(asked, running, asyncio.get_running_loop().time() + WAIT_SECONDS)
+        try:
+            taken = await self._looks.add(asked.claim())
+        except StoreUnavailableError as error:
+            raise ApiError("SERVICE_UNAVAILABLE", retry_after=1) from error
+        if taken is None:
+            return None
+        _check_same(asked, taken.fingerprint)
+        return taken.answer if taken.again is None else await again(sibling_id("cmd", taken.again))
+
     async def drain(self) -> None:
-        """Wait until every key that was claimed is settled."""
+        """Wait until every claimed request is settled."""
         await self._settlements.drain()
 
-    async def _follow(self, keyed: Keyed, running: _Running, deadline: float) -> Answer | None:
-        _check_same(keyed, running.fingerprint)
+    async def _follow(self, asked: Asked, running: _Running, deadline: float) -> Answer | None:
+        _check_same(asked, running.fingerprint)
         try:
             async with asyncio.timeout_at(deadline):
                 answer = await asyncio.shield(running.answer)
         except TimeoutError:
-            raise _in_progress(keyed) from None
+            raise _in_progress(asked) from None
         return None if answer is None else replace(answer, is_replay=True)
 
-    async def _lead(self, keyed: Keyed, run: Run) -> Answer | None:
-        mine = _Running(keyed.fingerprint, asyncio.get_running_loop().create_future())
-        self._running[keyed.key] = mine
-        outcome: Claimed | Taken | None = None
+    async def _lead(self, asked: Asked, name: RowKey, run: Run, again: Run) -> Answer | None:
+        mine = _Running(asked.fingerprint, asyncio.get_running_loop().create_future())
+        self._running[name] = mine
+        claim, claimed = asked.claim(), False
         answer: Answer | None = None
         try:
-            claim = Claim(keyed.key, keyed.fingerprint, self._new_id("cmd"), keyed.window)
-            outcome = await self._claims.add(claim)
+            outcome = await self._claim(claim)
             if isinstance(outcome, Claimed):
-                answer = await run(outcome.command_id)
+                claimed = True
+                answer = await self._work(asked, claim, outcome, run, name)
+            else:
+                _check_same(asked, outcome.fingerprint)
+                answer = outcome.answer if outcome.again is None else await again(sibling_id("cmd", outcome.again))
+        finally:
+            if not claimed:
+                del self._running[name]
+            mine.answer.set_result(answer if claimed and answer is not None and not answer.retryable else None)
+        return answer
+
+    async def _claim(self, claim: Claim) -> Claimed | Taken:
+        try:
+            outcome = await self._claims.add(claim)
         except StoreUnavailableError as error:
             raise ApiError("SERVICE_UNAVAILABLE", retry_after=1) from error
-        finally:
-            self._end(keyed, mine, outcome, answer)
-        if isinstance(outcome, Claimed):
-            return answer
-        _check_same(keyed, outcome.fingerprint)
-        return outcome.answer
+        faults.reach("request.claimed")
+        return outcome
 
-    def _end(self, keyed: Keyed, mine: _Running, outcome: Claimed | Taken | None, answer: Answer | None) -> None:
-        if not isinstance(outcome, Claimed):
-            del self._running[keyed.key]
-            mine.answer.set_result(None)
-            return
-        ending = Fate.HOLD if answer is None else fate(answer, storable=keyed.storable, fresh=outcome.fresh)
-        final = answer is not None and not answer.retryable
-        mine.answer.set_result(answer if final else None)
-        settled = self._settlements.add(Settlement(keyed.key, outcome.command_id, ending, answer))
-        settled.add_done_callback(lambda done: self._settled(keyed.key, done))
+    async def _work(self, asked: Asked, claim: Claim, claimed: Claimed, run: Run, name: RowKey | None) -> Answer:
+        answer: Answer | None = None
+        try:
+            answer = await run(sibling_id("cmd", claimed.id))
+            faults.reach("request.answered")
+        except faults.KilledError:
+            raise  # the dead write nothing down
+        except BaseException:
+            self._settle(_ended(asked, claim, claimed, None), name)
+            raise
+        self._settle(_ended(asked, claim, claimed, answer), name)
+        return answer
 
-    def _settled(self, key: RowKey, done: asyncio.Future[None]) -> None:
-        self._running.pop(key, None)
-        error = None if done.cancelled() else done.exception()
-        if error is not None:
-            # The row stays in progress; once its lease is over a repeat runs again, and the owner answers what was done.
-            _log.warning("request.not_settled", error=repr(error))
+    def _settle(self, ended: Ended, name: RowKey | None) -> None:
+        def settled(done: asyncio.Future[None]) -> None:
+            if name is not None:
+                self._running.pop(name, None)
+            error = None if done.cancelled() else done.exception()
+            if error is not None:
+                # The record stays in progress; once its lease is over the sweeper, or a repeat, asks the owner what was done.
+                _log.warning("request.not_settled", error=repr(error))
 
-
-def _check_same(keyed: Keyed, fingerprint: bytes) -> None:
-    if fingerprint != keyed.fingerprint:
-        raise ApiError("IDEMPOTENCY_KEY_REUSED", idempotency_key=keyed.key[2])
+        self._settlements.add(ended).add_done_callback(settled)
 
 
-def _in_progress(keyed: Keyed) -> ApiError:
-    return ApiError("IDEMPOTENCY_KEY_IN_PROGRESS", retry_after=1, idempotency_key=keyed.key[2])
+def _ended(asked: Asked, claim: Claim, claimed: Claimed, answer: Answer | None) -> Ended:
+    if answer is None:
+        return Ended(claim, claimed.id, claimed.started_at, Answer(0, b""), Fate.HOLD)
+    ending = fate(answer, fresh=claimed.fresh)
+    resource_id = asked.about.resource_id or answer.names
+    return Ended(
+        claim, claimed.id, claimed.started_at, answer, ending, resource_id, not asked.about.is_secret or answer.code != ""
+    )
+
+
+def _check_same(asked: Asked, fingerprint: bytes) -> None:
+    if fingerprint != asked.fingerprint:
+        raise ApiError("IDEMPOTENCY_KEY_REUSED", idempotency_key=asked.key)
+
+
+def _in_progress(asked: Asked) -> ApiError:
+    return ApiError("IDEMPOTENCY_KEY_IN_PROGRESS", retry_after=1, idempotency_key=asked.key)

@@ -1,11 +1,11 @@
-"""Register a webhook endpoint and show its keys: the webhooks service seals the secret and never says it again."""
+"""Give a webhook endpoint its secrets and show their keys: the webhooks service seals the secret and never says it again."""
 
 from dataclasses import dataclass, field
 
 import msgspec
 
-from libs.common.contracts.commands.webhooks import CreateEndpoint
-from libs.common.contracts.replies.webhooks import Endpoint
+from libs.common.contracts.commands.webhooks import CreateEndpoint, RotateSecret
+from libs.common.contracts.replies.webhooks import Endpoint, SecretRotation
 from libs.common.kernel.ids import Tenant, sibling_id
 from libs.common.kernel.webhook_keys import signing_key
 from services.gateway.domain.answers import Answer, resource
@@ -23,6 +23,16 @@ class RegisteredEndpoint(Endpoint, frozen=True, kw_only=True, omit_defaults=True
     secret: str | None = None
 
 
+class RotatedSecret(SecretRotation, frozen=True, kw_only=True, omit_defaults=True):
+    """A rotation in the answer that began it.
+
+    `signing_key` is the new secret as Standard Webhooks verifiers read it; `secret` is there when we made it.
+    """
+
+    signing_key: str
+    secret: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class NewWebhook:
     """What the caller asked for; without a secret we make one."""
@@ -31,6 +41,16 @@ class NewWebhook:
     events: tuple[str, ...]
     secret: str | None = field(repr=False)
     description: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewSecret:
+    """Which endpoint gets another secret, and how; without a secret we make one."""
+
+    webhook_id: str
+    secret: str | None = field(repr=False)
+    overlap_seconds: int
+    stage_seconds: int
 
 
 _fields: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -52,12 +72,27 @@ class RegisterWebhook:
         """
         secret = mint(self._pepper, command_id) if new.secret is None else new.secret
         command = CreateEndpoint(sibling_id("wh", command_id), new.url, new.events, secret, new.description)
-        endpoint = await self._services.command("webhooks", command, tenant=tenant, command_id=command_id)
-        shown = _fields.decode(endpoint)
-        shown["signing_key"] = _text(signing_key(secret))
-        if new.secret is None:
-            shown["secret"] = _text(secret)
-        return resource(msgspec.json.encode(shown), status=201)
+        reply = await self._services.command("webhooks", command, tenant=tenant, command_id=command_id)
+        return _with_keys(reply.result, secret, is_ours=new.secret is None)
+
+    async def rotate(self, new: NewSecret, *, tenant: Tenant, command_id: str) -> Answer:
+        """Begin a rotation; the same command id answers the same bytes, secret included.
+
+        Raises:
+            RefusedError: there is no such endpoint, or it can't be now. ApiError: no answer.
+        """
+        secret = mint(self._pepper, command_id) if new.secret is None else new.secret
+        command = RotateSecret(new.webhook_id, secret, new.overlap_seconds, new.stage_seconds)
+        reply = await self._services.command("webhooks", command, tenant=tenant, command_id=command_id)
+        return _with_keys(reply.result, secret, is_ours=new.secret is None)
+
+
+def _with_keys(result: msgspec.Raw, secret: str, *, is_ours: bool) -> Answer:
+    shown = _fields.decode(result)
+    shown["signing_key"] = _text(signing_key(secret))
+    if is_ours:
+        shown["secret"] = _text(secret)
+    return resource(msgspec.json.encode(shown), status=201)
 
 
 def _text(value: str) -> msgspec.Raw:

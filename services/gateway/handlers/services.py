@@ -4,8 +4,9 @@ from typing import Final
 
 import msgspec
 
+from libs.common.contracts.commands.common import NOT_EXECUTED
 from libs.common.contracts.envelope import Reply
-from libs.common.kernel.errors import InvariantViolationError, TransientError
+from libs.common.kernel.errors import TransientError
 from libs.common.kernel.ids import Tenant
 from libs.common.messaging.link import Link, NotPublishedError, OutcomeUnknownError
 from libs.common.messaging.rpc import RpcClient
@@ -33,14 +34,15 @@ class Services:
         self._link = link
         self._rpc = rpc
 
-    async def command(self, service: str, message: msgspec.Struct, *, tenant: Tenant, command_id: str) -> msgspec.Raw:
+    async def command(self, service: str, message: msgspec.Struct, *, tenant: Tenant, command_id: str) -> Reply:
         """Have something done; the same `command_id` is done once however often it is asked.
 
         Raises:
-            RefusedError: the rules forbid it. ApiError: SERVICE_UNAVAILABLE, nothing happened; OUTCOME_UNKNOWN, it may have.
+            RefusedError: the rules forbid it. ApiError: SERVICE_UNAVAILABLE, nothing happened; OUTCOME_UNKNOWN, it may have;
+            NOT_EXECUTED, the id was given up: it can't be done under it any more.
         """
         try:
-            return _result(await self._rpc.command(service, message, tenant=tenant, command_id=command_id))
+            return _checked(await self._rpc.command(service, message, tenant=tenant, command_id=command_id))
         except NotPublishedError as error:
             raise ApiError("SERVICE_UNAVAILABLE", retry_after=1) from error
         except OutcomeUnknownError as error:
@@ -60,12 +62,13 @@ class Services:
                 reply = await self._rpc.query(service, message, tenant=tenant)
         except TransientError as error:
             raise ApiError("SERVICE_UNAVAILABLE", retry_after=1) from error
-        return _result(reply)
+        return _checked(reply).result
 
 
-def _result(reply: Reply) -> msgspec.Raw:
-    if reply.refusal is not None:
-        raise RefusedError(reply.refusal.code, reply.refusal.message, reply.refusal.details)
-    if reply.result is None:
-        raise InvariantViolationError("a reply with neither result nor refusal")
-    return reply.result
+def _checked(reply: Reply) -> Reply:
+    refusal = reply.refusal
+    if refusal is None:
+        return reply
+    if refusal.code == NOT_EXECUTED:
+        raise ApiError(NOT_EXECUTED, retry_after=1)
+    raise RefusedError(refusal.code, refusal.message, refusal.details)

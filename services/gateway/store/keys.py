@@ -1,46 +1,35 @@
 """API keys in Postgres."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, fields
 from datetime import datetime
 from typing import Final
 
 import asyncpg
 
 from libs.common.kernel.ids import Tenant
-from services.gateway.domain.access import Principal, Scope
+from libs.common.persistence.pages import Bounds, Listing
+from services.gateway.domain.key_records import KeyRecord
 
-
-@dataclass(frozen=True, slots=True)
-class ApiKeyRow:
-    """A key as it is stored and listed."""
-
-    tenant: Tenant
-    id: str
-    name: str
-    marketplace: str
-    mode: str
-    scopes: list[str]
-    hint: str
-    digest: bytes
-    created_by: str
-    created_at: datetime
-    revoked_at: datetime | None = None
-
-
-_COLUMNS: Final = "tenant, id, name, marketplace, mode, scopes, hint, digest, created_by, created_at, revoked_at"
+_NAMES: Final = tuple(field.name for field in fields(KeyRecord))
+_COLUMNS: Final = ", ".join(_NAMES)
+_VALUES: Final = ", ".join(f"${place}" for place in range(1, len(_NAMES) + 1))
 _INSERT: Final = f"""
-INSERT INTO api_keys ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, NULL)
+INSERT INTO api_keys ({_COLUMNS}) VALUES ({_VALUES})
 ON CONFLICT (tenant, id) DO UPDATE SET id = excluded.id
 RETURNING {_COLUMNS}
 """  # noqa: S608 - column names from code
-_FIND: Final = "SELECT digest, id, name, marketplace, mode, scopes FROM api_keys WHERE digest = ANY($1) AND revoked_at IS NULL"
-_PAGE: Final = f"""
-SELECT {_COLUMNS} FROM api_keys WHERE tenant = $1 AND ($2::text IS NULL OR id < $2) ORDER BY id DESC LIMIT $3
-"""  # noqa: S608 - column names from code
+_FIND: Final = f"SELECT {_COLUMNS} FROM api_keys WHERE digest = ANY($1)"  # noqa: S608 - column names from code
+_GET: Final = f"SELECT {_COLUMNS} FROM api_keys WHERE tenant = $1 AND id = $2"  # noqa: S608 - column names from code
+_LIST: Final = Listing("api_keys", _COLUMNS, order=("id",))
 _REVOKE: Final = f"""
 UPDATE api_keys SET revoked_at = coalesce(revoked_at, $3) WHERE tenant = $1 AND id = $2 RETURNING {_COLUMNS}
 """  # noqa: S608 - column names from code
+# The row's lock makes one winner of two rotations; the loser finds `replaced_by` set and changes nothing.
+_REPLACE: Final = """
+UPDATE api_keys SET replaced_by = $3, retires_at = $4
+ WHERE tenant = $1 AND id = $2 AND replaced_by IS NULL AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $5)
+"""
 
 
 class Keys:
@@ -50,36 +39,35 @@ class Keys:
         """Use this pool."""
         self._pool = pool
 
-    async def insert(self, row: ApiKeyRow) -> ApiKeyRow:
+    async def insert(self, record: KeyRecord) -> KeyRecord:
         """Store a key, or return the one that an earlier run of the same command stored."""
-        [record] = await self._pool.fetch(
-            _INSERT,
-            row.tenant,
-            row.id,
-            row.name,
-            row.marketplace,
-            row.mode,
-            row.scopes,
-            row.hint,
-            row.digest,
-            row.created_by,
-            row.created_at,
-        )
-        return ApiKeyRow(*record)
+        [row] = await self._pool.fetch(_INSERT, *astuple(record))
+        return KeyRecord(**row)
 
-    async def find(self, digests: Sequence[bytes]) -> list[Principal | None]:
-        """Return whom each digest stands for, in their order; None for unknown and revoked keys."""
-        found: dict[bytes, Principal] = {}
-        for record in await self._pool.fetch(_FIND, list(digests)):
-            scopes = frozenset(Scope(name) for name in record["scopes"])
-            found[record["digest"]] = Principal(record["id"], record["name"], record["marketplace"], record["mode"], scopes)
+    async def find(self, digests: Sequence[bytes]) -> list[KeyRecord | None]:
+        """Return the key of each digest, in their order, whatever has become of it; None for unknown ones."""
+        found = {row["digest"]: KeyRecord(**row) for row in await self._pool.fetch(_FIND, list(digests))}
         return [found.get(digest) for digest in digests]
 
-    async def page(self, tenant: Tenant, *, limit: int, cursor: str | None) -> list[ApiKeyRow]:
-        """Return up to `limit` keys, newest first, older than the cursor."""
-        return [ApiKeyRow(*record) for record in await self._pool.fetch(_PAGE, tenant, cursor, limit)]
+    async def get(self, tenant: Tenant, key_id: str) -> KeyRecord | None:
+        """Return a key of the tenant."""
+        row = await self._pool.fetchrow(_GET, tenant, key_id)
+        return None if row is None else KeyRecord(**row)
 
-    async def revoke(self, tenant: Tenant, key_id: str, *, now: datetime) -> ApiKeyRow | None:
+    async def page(self, tenant: Tenant, bounds: Bounds) -> list[KeyRecord]:
+        """Return a page of keys and one more, newest first."""
+        return [KeyRecord(**row) for row in await _LIST.read(self._pool, tenant, [{}], bounds) or ()]
+
+    async def revoke(self, tenant: Tenant, key_id: str, *, now: datetime) -> KeyRecord | None:
         """End a key; a second time changes nothing. None when the tenant has no such key."""
-        record = await self._pool.fetchrow(_REVOKE, tenant, key_id, now)
-        return None if record is None else ApiKeyRow(*record)
+        row = await self._pool.fetchrow(_REVOKE, tenant, key_id, now)
+        return None if row is None else KeyRecord(**row)
+
+    async def replace(self, key_id: str, successor: KeyRecord, *, retires_at: datetime, now: datetime) -> KeyRecord | None:
+        """Store a key's successor and let the key retire, both or neither; None when the key is not active any more."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            status = await connection.execute(_REPLACE, successor.tenant, key_id, successor.id, retires_at, now)
+            if status == "UPDATE 0":
+                return None
+            [row] = await connection.fetch(_INSERT, *astuple(successor))
+        return KeyRecord(**row)

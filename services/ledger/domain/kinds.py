@@ -23,8 +23,8 @@ MOVES: Final[dict[JournalKind, frozenset[Move]]] = {
 }
 """(source purpose, destination purpose) of every posting a kind may hold."""
 
-NEEDS_ACTIVE_HOLDER: Final = frozenset({"reserve", "fund", "withdraw"})
-"""Kinds that start something new: a suspended user can't; what only gives money back is always allowed."""
+NEEDS_ACTIVE_USERS: Final = frozenset({"reserve", "fund", "withdraw"})
+"""Kinds that start something new: not for, and not with, a suspended user; what only gives money back is always allowed."""
 
 SAME_OWNER: Final = frozenset({"reserve", "cancel"})
 """Kinds that stay inside one user's accounts."""

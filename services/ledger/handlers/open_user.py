@@ -8,7 +8,7 @@ from libs.common.kernel.money import CURRENCIES
 from libs.common.messaging.use_cases import Announce, Context, Decision
 from libs.common.persistence.state import Needs, State
 from services.ledger.handlers.views import user_view
-from services.ledger.store.rows import ACCOUNTS, USERS, USERS_BY_EXTERNAL_ID, AccountRow, UserRow
+from services.ledger.store.rows import ACCOUNTS, USERS_BY_EXTERNAL_ID, AccountRow, UserRow, as_every_table_sees
 
 
 def needs(message: OpenUser, context: Context) -> Needs:
@@ -36,8 +36,7 @@ def decide(state: State, message: OpenUser, context: Context) -> Decision:
     return Decision(
         reply=UserOpened(user_view(user), created=True),
         rows=(
-            (USERS, user),
-            (USERS_BY_EXTERNAL_ID, user),
+            *as_every_table_sees(user),
             *((ACCOUNTS, account) for account in _accounts(context, message.user_id)),
         ),
         events=(_created(user),),

@@ -15,15 +15,16 @@ from libs.common.messaging.use_cases import Announce, Context, Decision, refuse
 from libs.common.persistence.state import Needs, State
 from services.ledger.domain.addresses import Address
 from services.ledger.domain.journals import Leg, digest_of, legs_of
-from services.ledger.domain.kinds import EVENT, NEEDS_ACTIVE_HOLDER
-from services.ledger.store.rows import ACCOUNTS, ENTRIES, JOURNALS, USERS, AccountRow, EntryRow, JournalRow
+from services.ledger.domain.kinds import EVENT, NEEDS_ACTIVE_USERS
+from services.ledger.handlers.views import no_user
+from services.ledger.store.rows import ACCOUNTS, ENTRIES, JOURNALS, USERS_SEEN, AccountRow, EntryRow, JournalRow
 
 _OPENED_ON_USE = frozenset({"escrow", "clearing", "fees", "adjustments", "stellar", "airtm"})
 """Accounts that come into being with their first journal; a user's own are opened with the user."""
 
 
 def needs(message: PostJournal, context: Context) -> Needs:
-    """Name the accounts it touches, and each user's pair of accounts that its events tell of."""
+    """Name the accounts it touches, each user's pair of accounts that its events tell of, and everybody concerned."""
     legs = legs_of(message)
     if isinstance(legs, Refusal):
         return Needs()
@@ -40,7 +41,8 @@ def needs(message: PostJournal, context: Context) -> Needs:
         if address.purpose in _OPENED_ON_USE
     )
     rows = [(ACCOUNTS, (tenant, account_id)) for account_id in wanted]
-    return Needs(rows=(*rows, *((USERS, (tenant, user_id)) for user_id in users)), new=new)
+    concerned = users.union(message.counterparties)
+    return Needs(rows=(*rows, *((USERS_SEEN, (tenant, user_id)) for user_id in concerned)), new=new)
 
 
 def decide(state: State, message: PostJournal, context: Context) -> Decision:
@@ -60,7 +62,8 @@ def decide(state: State, message: PostJournal, context: Context) -> Decision:
             if account.floored and balance < 0:
                 return _too_little(account, leg, message)
             if abs(balance) > MAX_STROOPS:
-                return refuse("VALIDATION_ERROR", "the account can't hold that much", account=address.text)
+                fields = [{"field": "amount", "message": "the account can't hold that much"}]
+                return refuse("VALIDATION_ERROR", "The account can't hold that much", fields=fields, account=address.text)
             accounts[address.text] = _moved(account, balance)
             entries.append(_entry(context, account, amount, balance))
     events = tuple(_events(state, message, context, legs, accounts))
@@ -115,14 +118,13 @@ def _account(state: State, context: Context, text: str, currency: str) -> Accoun
 
 
 def _check_users(state: State, message: PostJournal, context: Context, legs: list[Leg]) -> Decision | None:
-    for address in _addresses(legs):
-        if address.purpose not in ("available", "reserved"):
-            continue
-        user = state.get(USERS, (context.tenant, address.owner_id))
+    holders = [address.owner_id for address in _addresses(legs) if address.purpose in ("available", "reserved")]
+    for user_id in (*holders, *message.counterparties):
+        user = state.get(USERS_SEEN, (context.tenant, user_id))
         if user is None:
-            return refuse("USER_NOT_FOUND", "No such user", user_id=address.owner_id)
-        if message.kind in NEEDS_ACTIVE_HOLDER and user.status != "ACTIVE":
-            return refuse("USER_INACTIVE", "The user is not active", user_id=address.owner_id, status=user.status)
+            return Decision(reply=no_user(user_id))
+        if message.kind in NEEDS_ACTIVE_USERS and user.status != "ACTIVE":
+            return refuse("USER_INACTIVE", "The user is not active", user_id=user_id, status=user.status)
     return None
 
 

@@ -2,6 +2,7 @@
 
 from libs.common.contracts.replies.ledger import User
 from libs.common.kernel.clock import wire_time
+from libs.common.kernel.errors import Refusal
 from services.ledger.store.rows import UserRow
 
 
@@ -17,3 +18,8 @@ def user_view(user: UserRow) -> User:
         created_at=wire_time(user.created_at),
         updated_at=wire_time(user.updated_at),
     )
+
+
+def no_user(user_id: str) -> Refusal:
+    """Say that there is no such user."""
+    return Refusal("USER_NOT_FOUND", "No such user", {"user_id": user_id})

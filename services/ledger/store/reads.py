@@ -1,12 +1,16 @@
-"""What the ledger is asked, in sets: one statement answers a whole frame of questions."""
+"""What the ledger is asked, in sets: one statement answers a whole frame of questions; lists are read by the page."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Any, Final
+from collections.abc import Collection, Sequence
+from operator import attrgetter
+from typing import Final
 
 import asyncpg
 
+from libs.common.contracts.queries.ledger import ListUsers
+from libs.common.persistence.pages import Bounds, Listing, every, given
+from services.ledger.domain.history import Line, Positions
+from services.ledger.domain.users import STATUSES, TYPES
 from services.ledger.store.rows import USERS, UserRow
 
 _USERS: Final = f"""
@@ -24,27 +28,18 @@ SELECT a.tenant, a.holder_id, a.currency,
  GROUP BY a.tenant, a.holder_id, a.currency
 """
 
-# A page is read one row too long, which tells whether there is more. Ids sort by time, so the cursor is an id.
-_USER_PAGE: Final = f"""
-SELECT {USERS.select_list} FROM users
- WHERE tenant = $1 AND ($2::text IS NULL OR id < $2) AND ($3::text IS NULL OR type = $3) AND ($4::text IS NULL OR status = $4)
-   AND ($5::text IS NULL OR external_user_id = $5) AND ($6::text IS NULL OR email = $6)
-   AND ($7::timestamptz IS NULL OR created_at >= $7) AND ($8::timestamptz IS NULL OR created_at < $8)
- ORDER BY id DESC LIMIT $9
-"""  # noqa: S608 - column names from code
+_USER_LIST: Final = Listing("users", USERS.select_list, order=("created_at", "id"))
 
-_ENTRY_PAGE: Final = """
-SELECT e.journal_id, a.purpose, a.currency, j.kind, e.amount, e.balance_after, j.subject, j.description, e.posted_at,
-       e.account_id, e.version
-  FROM accounts a
-  JOIN LATERAL (
-       SELECT * FROM entries e WHERE e.tenant = a.tenant AND e.account_id = a.id
-          AND ($4::timestamptz IS NULL OR (e.posted_at, e.account_id, e.version) < ($4, $5, $6))
-        ORDER BY e.version DESC LIMIT $7) e ON true
-  JOIN journals j ON j.tenant = e.tenant AND j.id = e.journal_id
- WHERE a.tenant = $1 AND a.holder_id = $2 AND a.is_open AND a.purpose IN ('available', 'reserved')
-   AND ($3::text IS NULL OR a.currency = $3)
- ORDER BY e.posted_at DESC, e.account_id DESC, e.version DESC LIMIT $7
+# One scan an account, which starts below the version that the page before ended with.
+_LINES: Final = """
+SELECT e.account_id, e.version, e.journal_id, e.amount, e.balance_after, e.posted_at
+  FROM unnest($2::text[], $3::bigint[]) AS p(id, below) CROSS JOIN LATERAL (
+       SELECT * FROM entries e WHERE e.tenant = $1 AND e.account_id = p.id AND e.version < p.below
+        ORDER BY e.version DESC LIMIT $4) e
+"""
+_HEADINGS: Final = """
+SELECT j.id, j.kind, j.currency, j.subject, j.description FROM journals j
+  JOIN unnest($2::text[]) AS k(id) ON j.tenant = $1 AND j.id = k.id
 """
 
 Key = tuple[str, str]
@@ -65,35 +60,30 @@ async def balances(pool: asyncpg.Pool, keys: Sequence[Key]) -> dict[Key, list[tu
     return found
 
 
-async def user_page(  # noqa: PLR0913 - one argument a filter
-    pool: asyncpg.Pool,
-    tenant: str,
-    *,
-    limit: int,
-    cursor: str | None,
-    user_type: str | None,
-    status: str | None,
-    external_user_id: str | None,
-    email: str | None,
-    created_after: datetime | None,
-    created_before: datetime | None,
-) -> list[UserRow]:
-    """Return up to `limit` users, newest first, older than the cursor."""
-    records = await pool.fetch(
-        _USER_PAGE, tenant, cursor, user_type, status, external_user_id, email, created_after, created_before, limit
-    )
-    return [USERS.from_record(record) for record in records]
+async def user_page(pool: asyncpg.Pool, tenant: str, query: ListUsers, bounds: Bounds) -> list[UserRow] | None:
+    """Return a page of users and one more, newest first; None for an unknown cursor."""
+    if query.external_user_id is not None:  # at most one user
+        known = given(external_user_id=query.external_user_id, email=query.email, status=query.status, type=query.user_type)
+        scans = [known]
+    else:
+        scans = every(
+            **({} if query.email is None else {"email": [query.email]}),
+            status=STATUSES if query.status is None else [query.status],
+            type=TYPES if query.user_type is None else [query.user_type],
+        )
+    records = await _USER_LIST.read(pool, tenant, scans, bounds)
+    return None if records is None else [USERS.from_record(record) for record in records]
 
 
-async def entry_page(
-    pool: asyncpg.Pool,
-    tenant: str,
-    user_id: str,
-    *,
-    limit: int,
-    currency: str | None,
-    before: tuple[datetime, str, int] | None,
-) -> list[Any]:
-    """Return up to `limit` entries of a user's accounts, newest first, older than (posted_at, account, version)."""
-    at, account_id, version = before or (None, None, None)
-    return list(await pool.fetch(_ENTRY_PAGE, tenant, user_id, currency, at, account_id, version, limit))
+async def lines(pool: asyncpg.Pool, tenant: str, positions: Positions, *, limit: int) -> dict[str, list[Line]]:
+    """Return up to `limit` entries of each account that has any, newest version first, below its position."""
+    found: dict[str, list[Line]] = defaultdict(list)
+    for record in await pool.fetch(_LINES, tenant, list(positions), list(positions.values()), limit):
+        found[record["account_id"]].append(Line(*record))
+    return {account_id: sorted(entries, key=attrgetter("version"), reverse=True) for account_id, entries in found.items()}
+
+
+async def headings(pool: asyncpg.Pool, tenant: str, journal_ids: Collection[str]) -> dict[str, asyncpg.Record]:
+    """Return the kind, currency, subject and description of journals, by id."""
+    records = await pool.fetch(_HEADINGS, tenant, sorted(journal_ids))
+    return {record["id"]: record for record in records}

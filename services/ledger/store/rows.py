@@ -80,7 +80,16 @@ _USER_COLUMNS: Final = {
     "created_at": "timestamptz",
     "updated_at": "timestamptz",
 }
-USERS: Final = Table("users", UserRow, _USER_COLUMNS, key=("tenant", "id"))
+USERS: Final = Table(
+    "users",
+    UserRow,
+    _USER_COLUMNS,
+    key=("tenant", "id"),
+    lock=True,
+    frozen_columns=("external_user_id", "created_at"),
+)
+USERS_SEEN: Final = Table("users", UserRow, _USER_COLUMNS, key=("tenant", "id"), index=True)
+"""The same rows without their locks: a journal only looks whether its users are active."""
 USERS_BY_EXTERNAL_ID: Final = Table("users", UserRow, _USER_COLUMNS, key=("tenant", "external_user_id"), index=True)
 ACCOUNTS: Final = Table(
     "accounts",
@@ -132,5 +141,10 @@ ENTRIES: Final = Table(
     key=("tenant", "account_id", "version"),
 )
 
-LOCK_ORDER: Final = (USERS_BY_EXTERNAL_ID, USERS, ACCOUNTS, JOURNALS, ENTRIES)
+LOCK_ORDER: Final = (USERS_BY_EXTERNAL_ID, USERS, USERS_SEEN, ACCOUNTS, JOURNALS, ENTRIES)
 """Every transaction touches the tables in this order, so no two wait for each other."""
+
+
+def as_every_table_sees(user: UserRow) -> tuple[tuple[Table[UserRow], UserRow], ...]:
+    """Pair a new or changed user with each table that shows it, so that later messages of its batch see it too."""
+    return (USERS, user), (USERS_SEEN, user), (USERS_BY_EXTERNAL_ID, user)

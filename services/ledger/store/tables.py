@@ -26,7 +26,15 @@ class User(Base, table=True):
     """Account holders."""
 
     __tablename__ = "users"
-    __table_args__: ClassVar[Any] = (Index("users_external_user_id", "tenant", "external_user_id", unique=True),)
+    __table_args__: ClassVar[Any] = (
+        Index("users_external_user_id", "tenant", "external_user_id", unique=True),
+        Index("users_listed", "tenant", "status", "type", "created_at", "id"),
+        Index(
+            "users_email",
+            *("tenant", "email", "status", "type", "created_at", "id"),
+            postgresql_where=text("email IS NOT NULL"),
+        ),
+    )
     tenant: str = Field(sa_type=Text, primary_key=True)
     id: str = Field(sa_type=Text, primary_key=True)
     external_user_id: str = Field(sa_type=Text)

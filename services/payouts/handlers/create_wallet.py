@@ -1,12 +1,8 @@
 """Give each new user a deposit wallet, whose secret is sealed before it is written anywhere."""
 
 from dataclasses import dataclass, field
-from typing import Final
-
-import msgspec
 
 from libs.common.contracts.envelope import Event
-from libs.common.contracts.events.ledger import UserCreated
 from libs.common.contracts.events.payouts import WalletCreated
 from libs.common.kernel.ids import sibling_id
 from libs.common.messaging.use_cases import Announce, Context, Decision
@@ -14,9 +10,8 @@ from libs.common.persistence.sealing import KeyRing
 from libs.common.persistence.state import Needs, State
 from services.payouts.clients.keys import MintKeypair
 from services.payouts.domain.networks import PROVIDER, Network
-from services.payouts.store.rows import PARTIES, WALLETS, PartyRow, WalletRow
-
-_user: Final = msgspec.json.Decoder(UserCreated)
+from services.payouts.handlers import note_user
+from services.payouts.store.rows import PARTIES, WALLETS, WalletRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,22 +24,19 @@ class CreateWallet:
 
     def needs(self, message: Event, context: Context) -> Needs:
         """See whether the user is known and has a wallet."""
-        key = (context.tenant, _user.decode(message.data).user_id)
+        key = PARTIES.key_of(note_user.party_of(message, context))
         return Needs(rows=((PARTIES, key), (WALLETS, key)))
 
     def decide(self, state: State, message: Event, context: Context) -> Decision:
         """Take the user in, and make the wallet unless there is one."""
-        user = _user.decode(message.data)
-        key = (context.tenant, user.user_id)
-        party, wallet = state.get(PARTIES, key), state.get(WALLETS, key)
-        learned = PartyRow(context.tenant, user.user_id, user.status, message.sequence)
-        parties = ((PARTIES, learned),) if party is None or party.sequence < message.sequence else ()
-        if wallet is not None:
-            return Decision(rows=parties)
-        made = self._made(user.user_id, context)
-        data = WalletCreated(user.user_id, made.id, made.public_key, made.provider, made.network)
-        event = Announce("wallet.created", f"wallet:{made.id}", made.sequence, data, user_ids=(user.user_id,))
-        return Decision(rows=(*parties, (WALLETS, made)), events=(event,))
+        noted = note_user.decide(state, message, context)
+        user_id = note_user.party_of(message, context).user_id
+        if state.get(WALLETS, (context.tenant, user_id)) is not None:
+            return noted
+        made = self._made(user_id, context)
+        data = WalletCreated(user_id, made.id, made.public_key, made.provider, made.network)
+        event = Announce("wallet.created", f"wallet:{made.id}", made.sequence, data, user_ids=(user_id,))
+        return Decision(rows=(*noted.rows, (WALLETS, made)), events=(event,))
 
     def _made(self, user_id: str, context: Context) -> WalletRow:
         keypair = self.mint()

@@ -9,9 +9,16 @@ from typing import Final
 
 import aiohttp
 
+from services.webhooks.clients.names import AddressRefusedError, CheckedResolver, LookUp, public_socket
+from services.webhooks.domain.endpoints import NOT_PUBLIC, url_problem
+
 RESPONSE_BYTES_KEPT: Final = 2_048
 KEEPALIVE_SECONDS: Final = 4.0
 """Just below the five seconds after which Node's server closes an idle connection, so that we close it first."""
+NAMES_KEPT_SECONDS: Final = 10
+"""For so long the addresses of a name stand, which were checked when they were looked up."""
+HEADER_BYTES_MAX: Final = 4_096
+HEADERS_MAX: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,33 +29,53 @@ class Response:
     status: int | None = None
     error: str | None = None
     body: bytes = b""
+    retry_after: str | None = None
+    """The header of this name."""
 
 
 class Sender:
     """Posts bodies over one shared session."""
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+    def __init__(self, session: aiohttp.ClientSession, *, allow_private: bool) -> None:
         """Use this session; it carries the limits."""
         self._session = session
+        self._allow_private = allow_private
 
     async def post(self, url: str, *, body: bytes, headers: Mapping[str, str]) -> Response:
         """Post once and tell what came back; the receiver's trouble is an answer too, never an exception."""
+        problem = url_problem(url, allow_private=self._allow_private)
+        if problem is not None:  # it was allowed once, under another setting
+            return Response(0, error=f"url: {problem.message}")
         started = time.monotonic()
-        status, kept, error = None, b"", None
+        status, kept, error, retry_after = None, b"", None, None
         try:
             async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
-                status = response.status
+                status, retry_after = response.status, response.headers.get("Retry-After")
                 kept = await _first_bytes(response)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as trouble:
             # Once there is a status it stands: a receiver that said 200 and then stalls has taken the event.
             error = None if status is not None else _name(trouble)
-        return Response(round((time.monotonic() - started) * 1000), status, error, kept)
+        return Response(round((time.monotonic() - started) * 1000), status, error, kept, retry_after)
 
 
 @contextlib.asynccontextmanager
-async def open_sender(*, connections: int, timeout_seconds: float) -> AsyncIterator[Sender]:
-    """Open the session for a block; closing it drops what is under way."""
-    connector = aiohttp.TCPConnector(limit=connections, keepalive_timeout=KEEPALIVE_SECONDS)
+async def open_sender(
+    *,
+    connections: int,
+    timeout_seconds: float,
+    allow_private: bool,
+    look_up: LookUp,
+    tls: ssl.SSLContext | None = None,
+) -> AsyncIterator[Sender]:
+    """Open the session for a block; closing it drops what is under way. Without `tls` the system's certificates are trusted."""
+    connector = aiohttp.TCPConnector(
+        limit=connections,
+        keepalive_timeout=KEEPALIVE_SECONDS,
+        resolver=CheckedResolver(look_up, allow_private=allow_private),
+        ttl_dns_cache=NAMES_KEPT_SECONDS,
+        socket_factory=None if allow_private else public_socket,
+        ssl=tls or ssl.create_default_context(),
+    )
     async with aiohttp.ClientSession(
         connector=connector,
         timeout=aiohttp.ClientTimeout(total=timeout_seconds),
@@ -56,8 +83,11 @@ async def open_sender(*, connections: int, timeout_seconds: float) -> AsyncItera
         headers={"Accept": "*/*", "Accept-Encoding": "identity"},
         auto_decompress=False,
         trust_env=False,
+        max_line_size=HEADER_BYTES_MAX,
+        max_field_size=HEADER_BYTES_MAX,
+        max_headers=HEADERS_MAX,
     ) as session:
-        yield Sender(session)
+        yield Sender(session, allow_private=allow_private)
 
 
 async def _first_bytes(response: aiohttp.ClientResponse) -> bytes:
@@ -70,6 +100,8 @@ async def _first_bytes(response: aiohttp.ClientResponse) -> bytes:
 
 def _name(trouble: Exception) -> str:
     """Name the trouble for the attempt log: where it happened, then the library's words for it."""
+    if isinstance(trouble.__cause__, AddressRefusedError):
+        return f"address: {NOT_PUBLIC}"
     match trouble:
         case TimeoutError():
             return "timeout"

@@ -15,7 +15,8 @@ class Claimed:
     id: str
     attempts: int
     url: str
-    sealed_secret: bytes
+    sealed_secrets: tuple[bytes, ...]
+    """Those that sign, the first of them first."""
     event_id: str
     event_type: str
     body: bytes
@@ -25,6 +26,14 @@ class Claimed:
     def lane(self) -> LaneKey:
         """The endpoint it goes to."""
         return self.tenant, self.endpoint_id
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What recording a batch did: the (tenant, id) of deliveries that were still ours, and since when their lanes fail."""
+
+    ours: frozenset[tuple[str, str]]
+    failing: dict[LaneKey, datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +49,5 @@ class Outcome:
     state: str
     next_attempt_at: datetime | None
     is_gone: bool
+    parked_until: datetime | None = None
+    """The receiver asked to be left alone until then."""

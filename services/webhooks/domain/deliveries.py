@@ -56,11 +56,16 @@ class Verdict:
         return DELIVERIES.table[DeliveryState.PENDING, self.action]
 
 
-def judge(status: int | None, *, attempts: int, waits: Sequence[float], spread: float) -> Verdict:
-    """Judge the attempt with this number; `status` is None when there was no answer, `spread` in -1 … 1 moves the wait."""
+def judge(status: int | None, *, attempts: int, waits: Sequence[float], spread: float, asked_seconds: float = 0.0) -> Verdict:
+    """Judge the attempt with this number; `status` is None when there was no answer, `spread` in -1 … 1 moves the wait.
+
+    A receiver may ask for a longer wait, not for a shorter one.
+    """
     if status is not None and 200 <= status < 300:  # noqa: PLR2004 - the success class of HTTP
         return Verdict(DeliveryAction.ACCEPT)
     if status == _GONE:
         return Verdict(DeliveryAction.GIVE_UP, is_gone=True)
     wait = wait_after(attempts, waits=waits, spread=spread)
-    return Verdict(DeliveryAction.GIVE_UP) if wait is None else Verdict(DeliveryAction.FAIL, wait_seconds=wait)
+    if wait is None:
+        return Verdict(DeliveryAction.GIVE_UP)
+    return Verdict(DeliveryAction.FAIL, wait_seconds=max(wait, asked_seconds))

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from services.webhooks.domain.event_filters import unknown_filters
+from libs.common.contracts.event_filters import nearest, unknown_filters
+from services.webhooks.domain.addresses import is_literal, is_odd_number, is_public
 
 ENDPOINTS_MAX: Final = 100
 """Of one tenant: each logged event is compared with all of them."""
@@ -13,6 +14,10 @@ URL_LENGTH_MAX: Final = 2_048
 FILTERS_MAX: Final = 100
 DESCRIPTION_LENGTH_MAX: Final = 500
 _VISIBLE_ASCII: Final = re.compile(r"[\x21-\x7e]+", re.ASCII)
+_HOST: Final = re.compile(r"[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?\.?|[0-9a-f:.]+", re.ASCII)
+_SECURE_PORT: Final = 443
+_FREE_PORTS: Final = range(1_024, 65_536)
+NOT_PUBLIC: Final = "leads to an address that is not on the public Internet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +29,10 @@ class Problem:
 
 
 def url_problem(url: str, *, allow_private: bool) -> Problem | None:
-    """Say why a URL can't be delivered to, or None when it can; plain http is for private networks only."""
+    """Say why a URL can't be delivered to, or None when it can as far as one sees without resolving its host.
+
+    Plain http, system ports and addresses that are not public are for private networks only.
+    """
     if len(url) > URL_LENGTH_MAX or _VISIBLE_ASCII.fullmatch(url) is None:
         return Problem("url", f"must be visible ASCII of at most {URL_LENGTH_MAX} characters")
     try:
@@ -34,10 +42,20 @@ def url_problem(url: str, *, allow_private: bool) -> Problem | None:
         return Problem("url", "is not a URL")
     if parts.scheme not in ("http", "https") or not host or port == 0:
         return Problem("url", "must be an http or https URL with a host")
-    if parts.username is not None or parts.password is not None:
+    if "@" in parts.netloc:
         return Problem("url", "must not contain credentials")
-    if parts.scheme == "http" and not allow_private:
+    if _HOST.fullmatch(host) is None or is_odd_number(host):
+        return Problem("url", "must name its host by a name or by an address in its usual form")
+    return None if allow_private else _public_problem(parts.scheme, host, port)
+
+
+def _public_problem(scheme: str, host: str, port: int | None) -> Problem | None:
+    if scheme == "http":
         return Problem("url", "must be https")
+    if port is not None and port != _SECURE_PORT and port not in _FREE_PORTS:
+        return Problem("url", f"must use port {_SECURE_PORT} or one from {_FREE_PORTS.start} on")
+    if is_literal(host) and not is_public(host):
+        return Problem("url", NOT_PUBLIC)
     return None
 
 
@@ -47,7 +65,9 @@ def filters_problem(filters: tuple[str, ...]) -> Problem | None:
         return Problem("events", f"must name 1 to {FILTERS_MAX} events")
     unknown = unknown_filters(filters)
     if unknown:
-        return Problem("events", f"unknown event: {unknown[0][:100]}")
+        name = unknown[0][:100]
+        meant = nearest(name)
+        return Problem("events", f"unknown event: {name}{f'; did you mean {meant}?' if meant else ''}")
     return None
 
 

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+from collections.abc import Sequence
 from typing import Final
 
 from libs.common.kernel.webhook_keys import MARK, standard_key
@@ -33,16 +34,20 @@ def body_signature(secret: str, body: bytes) -> str:
 
 
 def delivery_headers(
-    secret: str, *, event_id: str, event_type: str, delivery_id: str, attempt: int, timestamp: int, body: bytes
+    secrets: Sequence[str], *, event_id: str, event_type: str, delivery_id: str, attempt: int, timestamp: int, body: bytes
 ) -> dict[str, str]:
-    """Build every header of one attempt; `timestamp` is Unix seconds of this attempt, not of the event."""
+    """Build every header of one attempt; `timestamp` is Unix seconds of this attempt, not of the event.
+
+    Every secret signs in `webhook-signature`; the documented header has room for one signature, that of the first.
+    """
+    signatures = (standard_signature(secret, event_id=event_id, timestamp=timestamp, body=body) for secret in secrets)
     return {
         "Content-Type": "application/json",
         "User-Agent": "OfferHub-Webhooks/1",
         "webhook-id": event_id,
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": standard_signature(secret, event_id=event_id, timestamp=timestamp, body=body),
-        "X-OfferHub-Signature": body_signature(secret, body),
+        "webhook-signature": " ".join(signatures),
+        "X-OfferHub-Signature": body_signature(secrets[0], body),
         "X-OfferHub-Event": event_type,
         "X-OfferHub-Delivery": delivery_id,
         "X-OfferHub-Attempt": str(attempt),

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -13,9 +12,13 @@ from prometheus_client import Counter as MetricCounter
 from prometheus_client import Gauge, Histogram
 
 from services.webhooks.domain.attempts import Claimed, LaneKey, Outcome
+from services.webhooks.domain.deliveries import DeliveryState
+from services.webhooks.domain.lanes import Lane, is_overloaded, room
 from services.webhooks.handlers.deliver import Courier
 
 DRAIN_SECONDS: Final = 2.0
+LANES_KEPT: Final = 1_000
+"""Beyond so many endpoints those with nothing under way are forgotten, and start carefully again."""
 TROUBLE_PAUSE_SECONDS: Final = 0.5
 _TROUBLE: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
@@ -36,10 +39,12 @@ class Dispatcher:
     wake: asyncio.Event
     """Set by whoever made deliveries; without it they are found within `poll_seconds`."""
     concurrency: int
+    lane_max: int
+    """Of those, how many may go to one endpoint, however well it does."""
     poll_seconds: float
     housekeeping_seconds: float
     _in_flight: dict[tuple[str, str], Claimed] = field(default_factory=dict)
-    _busy: Counter[LaneKey] = field(default_factory=Counter)
+    _lanes: dict[LaneKey, Lane] = field(default_factory=dict)
     _outcomes: list[Outcome] = field(default_factory=list)
     _has_outcomes: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -74,13 +79,14 @@ class Dispatcher:
                 start(item)
 
     async def _claim(self) -> list[Claimed]:
-        free = self.concurrency - len(self._in_flight)
-        if free <= 0:
+        now = asyncio.get_running_loop().time()
+        available = room(self._lanes, concurrency=self.concurrency, ceiling=self.lane_max, now=now)
+        if not available.slots:
             return []
-        claimed = await self.courier.claim(limit=free, busy=self._busy)
+        claimed = await self.courier.claim(available)
         for item in claimed:
             self._in_flight[item.id, item.token] = item
-            self._busy[item.lane] += 1
+            self._lanes.setdefault(item.lane, Lane(self.lane_max)).started[item.id, item.token] = now
         IN_FLIGHT.set(len(self._in_flight))
         return claimed
 
@@ -90,7 +96,7 @@ class Dispatcher:
                 outcome = await self.courier.attempt(claimed)
         except Exception as error:  # noqa: BLE001 - the edge: one delivery's trouble must not end all others; its lease lapses
             _log.error("delivery.broken", delivery_id=claimed.id, webhook_id=claimed.endpoint_id, error=repr(error))
-            self._finish(claimed)
+            self._finish(claimed, is_delivered=False, is_overload=False)
             return
         self._outcomes.append(outcome)
         self._has_outcomes.set()
@@ -110,7 +116,8 @@ class Dispatcher:
                     await asyncio.sleep(TROUBLE_PAUSE_SECONDS)
         for outcome in outcomes:
             ATTEMPTS.labels(outcome.state).inc()
-            self._finish(outcome.claimed)
+            is_delivered = outcome.state == DeliveryState.DELIVERED
+            self._finish(outcome.claimed, is_delivered=is_delivered, is_overload=is_overloaded(outcome.status))
         self.wake.set()
 
     async def _was_recorded(self, outcomes: list[Outcome]) -> bool:
@@ -121,11 +128,13 @@ class Dispatcher:
             return False
         return True
 
-    def _finish(self, claimed: Claimed) -> None:
-        del self._in_flight[claimed.id, claimed.token]
-        self._busy[claimed.lane] -= 1
-        if not self._busy[claimed.lane]:
-            del self._busy[claimed.lane]
+    def _finish(self, claimed: Claimed, *, is_delivered: bool, is_overload: bool) -> None:
+        key = claimed.id, claimed.token
+        del self._in_flight[key]
+        self._lanes[claimed.lane].end(key, is_delivered=is_delivered, is_overload=is_overload)
+        if len(self._lanes) > LANES_KEPT:
+            for name in [name for name, lane in self._lanes.items() if not lane.started]:
+                del self._lanes[name]
         IN_FLIGHT.set(len(self._in_flight))
 
     async def _keep_house(self) -> None:

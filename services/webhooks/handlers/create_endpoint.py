@@ -1,17 +1,17 @@
 """Register an endpoint and seal its secret."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from libs.common.contracts.commands.webhooks import CreateEndpoint
 from libs.common.contracts.events.webhooks import EndpointEvent
-from libs.common.kernel.errors import Refusal
 from libs.common.messaging.use_cases import Announce, Context, Decision
 from libs.common.persistence.sealing import KeyRing
 from libs.common.persistence.state import Needs, State
-from services.webhooks.domain.endpoints import ENDPOINTS_MAX, Problem, description_problem, filters_problem, url_problem
+from services.webhooks.domain.endpoints import ENDPOINTS_MAX, Problem, description_problem, filters_problem
 from services.webhooks.domain.event_filters import aggregate_of
 from services.webhooks.domain.signing import secret_problem
-from services.webhooks.handlers.views import endpoint_view
+from services.webhooks.handlers.views import endpoint_view, not_allowed
 from services.webhooks.store.rows import ENDPOINTS, SECRETS, SUBSCRIPTIONS, EndpointRow, SecretRow, SubscriptionRow
 
 
@@ -20,7 +20,7 @@ class CreateEndpointUseCase:
     """Needs a ring to seal secrets with. The reply never holds one: the inbox keeps replies."""
 
     ring: KeyRing
-    allow_private: bool
+    url_problem: Callable[[str], Problem | None]
 
     def needs(self, message: CreateEndpoint, context: Context) -> Needs:
         """See whether it exists, and how many the tenant has."""
@@ -35,14 +35,13 @@ class CreateEndpointUseCase:
         if problem is None and len(state.under(SUBSCRIPTIONS, (context.tenant,))) >= ENDPOINTS_MAX:
             problem = Problem("url", f"there are {ENDPOINTS_MAX} endpoints already; delete one first")
         if problem is not None:
-            fields = [{"field": problem.field, "message": problem.message}]
-            return Decision(reply=Refusal("VALIDATION_ERROR", f"{problem.field} {problem.message}", {"fields": fields}))
+            return Decision(reply=not_allowed(problem))
         return self._registered(message, context)
 
     def _problem(self, message: CreateEndpoint) -> Problem | None:
         secret = secret_problem(message.secret)
         return (
-            url_problem(message.url, allow_private=self.allow_private)
+            self.url_problem(message.url)
             or filters_problem(message.events)
             or description_problem(message.description)
             or (None if secret is None else Problem("secret", secret))
@@ -67,8 +66,8 @@ class CreateEndpointUseCase:
             reply=endpoint_view(endpoint),
             rows=(
                 (ENDPOINTS, endpoint),
-                (SUBSCRIPTIONS, SubscriptionRow(tenant, endpoint.id, events, active=True)),
-                (SECRETS, SecretRow(tenant, endpoint.id, 1, sealed, context.now)),
+                (SUBSCRIPTIONS, SubscriptionRow(tenant, endpoint.id, events)),
+                (SECRETS, SecretRow(tenant, endpoint.id, 1, sealed, context.now, primary_at=context.now, retires_at=None)),
             ),
             events=(Announce("webhook.created", aggregate_of(endpoint.id), endpoint.sequence, event),),
         )

@@ -6,14 +6,14 @@ from libs.common.contracts.replies.common import Done
 from libs.common.messaging.use_cases import Announce, Context, Decision
 from libs.common.persistence.state import Needs, State
 from services.webhooks.domain.event_filters import aggregate_of
-from services.webhooks.handlers.views import no_endpoint
-from services.webhooks.store.rows import ENDPOINTS, SECRETS, SUBSCRIPTIONS
+from services.webhooks.handlers.views import endpoint_view, no_endpoint
+from services.webhooks.store.rows import ENDPOINTS, LANES, SECRETS, SUBSCRIPTIONS
 
 
 def needs(message: DeleteEndpoint, context: Context) -> Needs:
     """Lock the endpoint and see its secrets."""
     key = (context.tenant, message.endpoint_id)
-    return Needs(rows=((ENDPOINTS, key),), under=((SECRETS, key),))
+    return Needs(rows=((ENDPOINTS, key), (LANES, key)), under=((SECRETS, key),))
 
 
 def decide(state: State, message: DeleteEndpoint, context: Context) -> Decision:
@@ -27,8 +27,10 @@ def decide(state: State, message: DeleteEndpoint, context: Context) -> Decision:
         reply=Done(endpoint.id),
         removed=(
             (ENDPOINTS, key),
+            (LANES, key),
             (SUBSCRIPTIONS, key),
             *((SECRETS, SECRETS.key_of(secret)) for secret in state.under(SECRETS, key)),
         ),
         events=(Announce("webhook.deleted", aggregate_of(endpoint.id), endpoint.sequence + 1, event),),
+        before=endpoint_view(endpoint),
     )

@@ -20,12 +20,13 @@ from libs.common.persistence.outbox import Outgoing
 from libs.common.persistence.rows import Connection
 from libs.common.persistence.sealing import KeyRing
 from services.webhooks.clients.sender import Response, Sender
-from services.webhooks.domain.attempts import Claimed, LaneKey, Outcome
+from services.webhooks.domain.attempts import Claimed, LaneKey, Outcome, Recorded
 from services.webhooks.domain.deliveries import DeliveryState, judge
-from services.webhooks.domain.event_filters import EXHAUSTED, aggregate_of
+from services.webhooks.domain.event_filters import DISABLED, EXHAUSTED, TEST, aggregate_of
+from services.webhooks.domain.lanes import Breaker, Room, retry_after
 from services.webhooks.domain.signing import delivery_headers
 from services.webhooks.store import deliveries
-from services.webhooks.store.deliveries import Note
+from services.webhooks.store.deliveries import Note, Noted
 
 ORPHANS_AT_ONCE: Final = 5_000
 
@@ -41,11 +42,11 @@ class Backlog:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How deliveries are made: waits after failed attempts, lease, and how many one endpoint may have at once."""
+    """How deliveries are made: waits after failed attempts, lease, and what is done about endpoints that fail."""
 
     waits: Sequence[float]
     lease: timedelta
-    lane_max: int
+    breaker: Breaker
     spread: Callable[[], float]
     """A random number in -1 … 1 for each retry."""
 
@@ -61,7 +62,7 @@ class Courier:
     topology: Topology
     policy: Policy
 
-    async def claim(self, *, limit: int, busy: Mapping[LaneKey, int]) -> list[Claimed]:
+    async def claim(self, room: Room) -> list[Claimed]:
         """Lease due deliveries."""
         now = self.clock.now()
         async with self.pool.acquire() as connection:
@@ -70,9 +71,8 @@ class Courier:
                 now=now,
                 token=new_id("whd"),
                 lease_until=now + self.policy.lease,
-                busy=busy,
-                lane_max=self.policy.lane_max,
-                limit=limit,
+                room=room,
+                breaker=self.policy.breaker,
             )
         if claimed:
             faults.reach("delivery.claimed")
@@ -82,12 +82,13 @@ class Courier:
         """Post a delivery; whatever the receiver does is an outcome.
 
         Raises:
-            InvariantViolationError: its secret can't be opened, which is our trouble and no attempt of the receiver's.
+            InvariantViolationError: a secret can't be opened, which is our trouble and no attempt of the receiver's.
         """
-        secret = self.ring.open(claimed.sealed_secret, claimed.tenant, claimed.endpoint_id).decode()
+        owner = claimed.tenant, claimed.endpoint_id
+        secrets = [self.ring.open(sealed, *owner).decode() for sealed in claimed.sealed_secrets]
         started_at = self.clock.now()
         headers = delivery_headers(
-            secret,
+            secrets,
             event_id=claimed.event_id,
             event_type=claimed.event_type,
             delivery_id=claimed.id,
@@ -100,15 +101,15 @@ class Courier:
         return self._outcome(claimed, started_at, response)
 
     async def record(self, outcomes: Sequence[Outcome]) -> None:
-        """Record attempts: one statement, and a transaction around more when a delivery was lost for good."""
+        """Record attempts: one statement, and a transaction around more when something has come to its end."""
+        now, breaker = self.clock.now(), self.policy.breaker
         async with self.pool.acquire() as connection:
-            if any(outcome.state == DeliveryState.EXHAUSTED for outcome in outcomes):
-                async with connection.transaction():
-                    ours = await deliveries.record(connection, outcomes)
-                    lost = [item for item in outcomes if (item.claimed.tenant, item.claimed.id) in ours]
-                    await self._announce_lost(connection, [item for item in lost if item.state == DeliveryState.EXHAUSTED])
+            if all(outcome.state == DeliveryState.DELIVERED for outcome in outcomes):
+                await deliveries.record(connection, outcomes, now=now, breaker=breaker)
             else:
-                await deliveries.record(connection, outcomes)
+                async with connection.transaction():
+                    recorded = await deliveries.record(connection, outcomes, now=now, breaker=breaker)
+                    await self._announce_ends(connection, outcomes, recorded, now)
         faults.reach("delivery.recorded")
 
     async def release(self, claims: Sequence[Claimed]) -> None:
@@ -126,8 +127,11 @@ class Courier:
 
     def _outcome(self, claimed: Claimed, started_at: datetime, response: Response) -> Outcome:
         policy = self.policy
-        verdict = judge(response.status, attempts=claimed.attempts + 1, waits=policy.waits, spread=policy.spread())
-        again = None if verdict.wait_seconds is None else self.clock.now() + timedelta(seconds=verdict.wait_seconds)
+        waits = () if claimed.event_type == TEST else policy.waits  # who asked for a test looks at it now
+        now = self.clock.now()
+        asked = retry_after(response.status, response.retry_after, now)
+        verdict = judge(response.status, attempts=claimed.attempts + 1, waits=waits, spread=policy.spread(), asked_seconds=asked)
+        again = None if verdict.wait_seconds is None else now + timedelta(seconds=verdict.wait_seconds)
         return Outcome(
             claimed=claimed,
             started_at=started_at,
@@ -138,27 +142,47 @@ class Courier:
             state=verdict.state,
             next_attempt_at=again,
             is_gone=verdict.is_gone,
+            parked_until=now + timedelta(seconds=asked) if asked else None,
         )
 
-    async def _announce_lost(self, connection: Connection, lost: Sequence[Outcome]) -> None:
-        if not lost:
+    async def _announce_ends(
+        self, connection: Connection, outcomes: Sequence[Outcome], recorded: Recorded, now: datetime
+    ) -> None:
+        ours = [item for item in outcomes if (item.claimed.tenant, item.claimed.id) in recorded.ours]
+        lost = [item for item in ours if item.state == DeliveryState.EXHAUSTED]
+        worn_out = timedelta(seconds=self.policy.breaker.disable_seconds)
+        ending = {lane for lane, since in recorded.failing.items() if now - since >= worn_out}
+        ending |= {item.claimed.lane for item in lost if item.is_gone}
+        lanes = ending | {item.claimed.lane for item in lost}
+        if not lanes:
             return
-        # That a notice of exhaustion could not be delivered is announced to nobody: two dead endpoints that subscribe to
-        # everything would tell each other for ever.
-        told = [item.claimed for item in lost if item.claimed.event_type != EXHAUSTED]
+        # That a notice of failure could not be delivered is announced to nobody: two dead endpoints that subscribe to
+        # everything would tell each other for ever. Of a test its caller reads.
+        told = [item.claimed for item in lost if item.claimed.event_type not in (EXHAUSTED, DISABLED, TEST)]
         counts = Counter(claimed.lane for claimed in told)
-        gone = {item.claimed.lane for item in lost if item.is_gone}
-        notes = [Note(*lane, counts[lane], lane in gone) for lane in {item.claimed.lane for item in lost}]
-        now = self.clock.now()
-        after = await deliveries.note_exhausted(connection, notes, now=now)
+        notes = [Note(*lane, counts[lane], ends=lane in ending) for lane in lanes]
+        noted = await deliveries.note_lost(connection, notes, now=now)
+        news: list[tuple[LaneKey, str, str | None]] = [(claimed.lane, EXHAUSTED, claimed.event_id) for claimed in told]
+        news += [(lane, DISABLED, None) for lane, note in noted.items() if note.was_ended]
+        await self._announce(connection, news, noted, now)
+
+    async def _announce(
+        self,
+        connection: Connection,
+        news: Sequence[tuple[LaneKey, str, str | None]],
+        noted: Mapping[LaneKey, Noted],
+        now: datetime,
+    ) -> None:
+        """Announce (endpoint, what, of which event), numbered up to what the endpoints have counted to."""
+        left = Counter(lane for lane, _, _ in news)
         messages: list[Outgoing] = []
-        for claimed in told:
-            if claimed.lane in after:
-                url, sequence = after[claimed.lane]
-                counts[claimed.lane] -= 1
-                event = EndpointEvent(claimed.endpoint_id, url, claimed.event_id)
-                news = Announce(EXHAUSTED, aggregate_of(claimed.endpoint_id), sequence - counts[claimed.lane], event)
-                messages.append(outgoing_event(self.topology, Tenant(claimed.tenant), news, now=now))
+        for lane, kind, event_id in news:
+            if lane in noted:
+                (tenant, endpoint_id), note = lane, noted[lane]
+                left[lane] -= 1
+                data = EndpointEvent(endpoint_id, note.url, event_id)
+                said = Announce(kind, aggregate_of(endpoint_id), note.sequence - left[lane], data)
+                messages.append(outgoing_event(self.topology, Tenant(tenant), said, now=now))
         if messages:
             await outbox.append(connection, messages, now - outbox.GRACE)  # the relay is their only publisher: due at once
 

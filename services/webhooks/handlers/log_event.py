@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
+
+import msgspec
 
 from libs.common.contracts.envelope import Event
+from libs.common.contracts.events.webhooks import EndpointTest
 from libs.common.messaging.use_cases import Context, Decision
 from libs.common.persistence.state import Needs, State
-from services.webhooks.domain.bodies import EventBody, write_body
+from services.webhooks.domain.bodies import EventBody, read_body, write_body
 from services.webhooks.domain.deliveries import DELIVERIES as STATES
-from services.webhooks.domain.event_filters import wants
+from services.webhooks.domain.event_filters import TEST, wants
 from services.webhooks.store.rows import (
     DELIVERIES,
     EVENT_LOG,
@@ -24,6 +28,8 @@ from services.webhooks.store.rows import (
     StreamRow,
     SubscriptionRow,
 )
+
+_tests: Final = msgspec.json.Decoder(EndpointTest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,7 @@ class LogEvent:
         waited = list(_followers(state, arrival))
         head = state.get(LOG_HEADS, (tenant, EVENT_LOG_NAME)) or LogHeadRow(tenant, EVENT_LOG_NAME, 0)
         events = [_event(gap, position, context) for position, gap in enumerate((arrival, *waited), head.position + 1)]
-        subscriptions = [row for row in state.under(SUBSCRIPTIONS, (tenant,)) if row.active]
+        subscriptions = state.under(SUBSCRIPTIONS, (tenant,))
         return Decision(
             rows=(
                 (LOG_HEADS, LogHeadRow(tenant, EVENT_LOG_NAME, events[-1].position)),
@@ -96,7 +102,7 @@ def _deliveries(event: EventRow, subscriptions: list[SubscriptionRow], context: 
             yield DeliveryRow(
                 tenant=event.tenant,
                 endpoint_id=endpoint.id,
-                id=context.new_id("whd"),
+                id=_tests.decode(read_body(event.body).data).delivery_id if event.type == TEST else context.new_id("whd"),
                 position=event.position,
                 state=STATES.start,
                 attempts=0,

@@ -1,16 +1,20 @@
 """What the webhooks service answers when it is asked: one reader per kind of question."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import asyncpg
+import msgspec
 
-from libs.common.contracts.queries.webhooks import GetEndpoint, ListDeliveries, ListEndpoints, ListEvents
+from libs.common.contracts.queries.webhooks import FindPosition, GetEndpoint, ListDeliveries, ListEndpoints, ListEvents, ReadLog
 from libs.common.contracts.replies.common import Page
-from libs.common.contracts.replies.webhooks import Delivery, Endpoint, LoggedEvent
-from libs.common.kernel.clock import wire_time
+from libs.common.contracts.replies.webhooks import Delivery, LoggedEvent
+from libs.common.kernel.clock import read_instant, wire_time
 from libs.common.kernel.errors import Refusal
+from libs.common.messaging.lists import page_of, read_bounds
 from libs.common.messaging.queries import Answers, Asked
 from services.webhooks.domain.bodies import read_body
+from services.webhooks.domain.deliveries import DeliveryState
 from services.webhooks.handlers.views import endpoint_view, no_endpoint
 from services.webhooks.store import reads
 
@@ -43,43 +47,52 @@ async def list_events(pool: asyncpg.Pool, asked: Sequence[Asked[ListEvents]]) ->
     return [await _event_page(pool, item) for item in asked]
 
 
-async def _endpoint_page(pool: asyncpg.Pool, item: Asked[ListEndpoints]) -> Page[Endpoint]:
-    query = item.query
-    rows = await reads.endpoint_page(pool, item.tenant, limit=query.limit + 1, cursor=query.cursor)
-    shown, more = rows[: query.limit], len(rows) > query.limit
-    return Page(tuple(map(endpoint_view, shown)), has_more=more, next_cursor=shown[-1].id if more else None)
+async def read_log(pool: asyncpg.Pool, asked: Sequence[Asked[ReadLog]]) -> Answers:
+    """Answer with parts of the log."""
+    return await reads.log_parts(pool, [(item.tenant, item.query.after, item.query.limit) for item in asked])
 
 
-async def _delivery_page(pool: asyncpg.Pool, item: Asked[ListDeliveries]) -> Page[Delivery] | Refusal:
-    query = item.query
-    rows = await reads.delivery_page(
-        pool, item.tenant, query.endpoint_id, limit=query.limit + 1, cursor=query.cursor, state=query.state
-    )
-    shown = tuple(
-        Delivery(
-            id=row["id"],
-            endpoint_id=row["endpoint_id"],
-            event_id=row["event_id"],
-            event_type=row["event_type"],
-            state=row["state"],
-            attempts=row["attempts"],
-            last_status=row["last_status"],
-            last_error=row["last_error"],
-            next_attempt_at=None if row["next_attempt_at"] is None else wire_time(row["next_attempt_at"]),
-            created_at=wire_time(row["created_at"]),
-        )
-        for row in rows[: query.limit]
-    )
-    more = len(rows) > query.limit
-    return Page(shown, has_more=more, next_cursor=shown[-1].id if more else None)
+async def find_position(pool: asyncpg.Pool, asked: Sequence[Asked[FindPosition]]) -> Answers:
+    """Answer with places in the log."""
+    return await reads.places(pool, [(item.tenant, read_instant(item.query.since)) for item in asked])
 
 
-async def _event_page(pool: asyncpg.Pool, item: Asked[ListEvents]) -> Page[LoggedEvent]:
+async def _endpoint_page(pool: asyncpg.Pool, item: Asked[ListEndpoints]) -> Page[msgspec.Raw] | Refusal:
+    bounds = read_bounds(item.query)
+    if isinstance(bounds, Refusal):
+        return bounds
+    rows = await reads.endpoint_page(pool, item.tenant, bounds)
+    return page_of(((row.id, endpoint_view(row)) for row in rows), limit=bounds.limit)
+
+
+async def _delivery_page(pool: asyncpg.Pool, item: Asked[ListDeliveries]) -> Page[msgspec.Raw] | Refusal:
+    bounds = read_bounds(item.query, state=DeliveryState)
+    if isinstance(bounds, Refusal):
+        return bounds
+    rows = await reads.delivery_page(pool, item.tenant, item.query, bounds)
+    return page_of(((row["id"], _delivery(row)) for row in rows), limit=bounds.limit)
+
+
+async def _event_page(pool: asyncpg.Pool, item: Asked[ListEvents]) -> Page[msgspec.Raw]:
     query = item.query
     rows = await reads.event_page(pool, item.tenant, limit=query.limit + 1, after=query.after)
-    shown = tuple(_logged(position, body) for position, body in rows[: query.limit])
-    more = len(rows) > query.limit
-    return Page(shown, has_more=more, next_cursor=str(shown[-1].position) if more else None)
+    return page_of(((str(position), _logged(position, body)) for position, body in rows), limit=query.limit)
+
+
+def _delivery(row: Any) -> Delivery:  # noqa: ANN401 - a record of the statement above
+    due = row["next_attempt_at"]
+    return Delivery(
+        id=row["id"],
+        endpoint_id=row["endpoint_id"],
+        event_id=row["event_id"],
+        event_type=row["event_type"],
+        state=row["state"],
+        attempts=row["attempts"],
+        last_status=row["last_status"],
+        last_error=row["last_error"],
+        next_attempt_at=None if due is None else wire_time(due),
+        created_at=wire_time(row["created_at"]),
+    )
 
 
 def _logged(position: int, stored: bytes) -> LoggedEvent:

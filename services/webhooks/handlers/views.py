@@ -3,6 +3,7 @@
 from libs.common.contracts.replies.webhooks import Endpoint
 from libs.common.kernel.clock import wire_time
 from libs.common.kernel.errors import Refusal
+from services.webhooks.domain.endpoints import Problem
 from services.webhooks.store.rows import EndpointRow
 
 
@@ -17,6 +18,12 @@ def endpoint_view(row: EndpointRow) -> Endpoint:
         created_at=wire_time(row.created_at),
         updated_at=wire_time(row.updated_at),
     )
+
+
+def not_allowed(problem: Problem) -> Refusal:
+    """Name the field that forbids it."""
+    fields = [{"field": problem.field, "message": problem.message}]
+    return Refusal("VALIDATION_ERROR", f"{problem.field} {problem.message}", {"fields": fields})
 
 
 def no_endpoint(endpoint_id: str) -> Refusal:

@@ -1,34 +1,69 @@
 """What the webhooks service is asked."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 import asyncpg
+import msgspec
 
-from services.webhooks.store.rows import ENDPOINTS, EndpointRow
+from libs.common.contracts.queries.webhooks import ListDeliveries
+from libs.common.contracts.replies.webhooks import LogPart, LogPlace, StreamedEvent
+from libs.common.persistence.pages import Bounds, Listing, given
+from services.webhooks.store.rows import ENDPOINTS, EVENT_LOG_NAME, EndpointRow
 
 _ENDPOINTS: Final = f"""
 SELECT {", ".join(f"t.{name}" for name in ENDPOINTS.columns)} FROM endpoints t
   JOIN unnest($1::text[], $2::text[]) AS k(tenant, id) ON t.tenant = k.tenant AND t.id = k.id
 """  # noqa: S608 - column names from code
 
-# A page is read one row too long, which tells whether there is more. Ids sort by time, so the cursor is an id.
-_ENDPOINT_PAGE: Final = f"""
-SELECT {ENDPOINTS.select_list} FROM endpoints
- WHERE tenant = $1 AND ($2::text IS NULL OR id < $2) ORDER BY id DESC LIMIT $3
-"""  # noqa: S608 - column names from code
-
-_DELIVERY_PAGE: Final = """
+_ENDPOINT_LIST: Final = Listing("endpoints", ENDPOINTS.select_list, order=("id",))
+_DELIVERY_LIST: Final = Listing(
+    "deliveries",
+    "tenant, id, endpoint_id, position, state, attempts, last_status, last_error, next_attempt_at, created_at",
+    order=("id",),
+    around="""
 SELECT d.id, d.endpoint_id, v.id AS event_id, v.type AS event_type, d.state, d.attempts, d.last_status, d.last_error,
        CASE WHEN d.state = 'PENDING' THEN d.next_attempt_at END AS next_attempt_at, d.created_at
-  FROM deliveries d JOIN event_log v ON v.tenant = d.tenant AND v.position = d.position
- WHERE d.tenant = $1 AND d.endpoint_id = $2 AND ($3::text IS NULL OR d.id < $3) AND ($4::text IS NULL OR d.state = $4)
- ORDER BY d.id DESC LIMIT $5
-"""
-
+  FROM ({}) d JOIN event_log v ON v.tenant = d.tenant AND v.position = d.position
+ ORDER BY d.id DESC
+""",
+)
 _EVENT_PAGE: Final = "SELECT position, body FROM event_log WHERE tenant = $1 AND position > $2 ORDER BY position LIMIT $3"
 
+_LOG_PARTS: Final = """
+SELECT k.number, v.position, v.type, v.user_ids, v.body
+  FROM unnest($1::text[], $2::bigint[], $3::integer[]) WITH ORDINALITY AS k(tenant, after, amount, number)
+ CROSS JOIN LATERAL (SELECT * FROM event_log v WHERE v.tenant = k.tenant AND v.position > k.after
+                      ORDER BY v.position LIMIT k.amount) v
+ ORDER BY k.number, v.position
+"""
+
+# Positions have no gaps and the times of logging rise with them, so that halving finds an instant without an index.
+_PLACES: Final = """
+WITH RECURSIVE asked AS (
+    SELECT k.tenant, k.since, k.number, coalesce(h.position, 0) AS head
+      FROM unnest($1::text[], $2::timestamptz[]) WITH ORDINALITY AS k(tenant, since, number)
+      LEFT JOIN log_heads h ON h.tenant = k.tenant AND h.log = $3
+), ends AS (
+    SELECT a.*, coalesce((SELECT v.position FROM event_log v WHERE v.tenant = a.tenant ORDER BY v.position LIMIT 1),
+                         a.head + 1) AS oldest
+      FROM asked a
+), halving AS (
+    SELECT number, tenant, since, oldest AS low, head + 1 AS high FROM ends WHERE since IS NOT NULL
+     UNION ALL
+    SELECT h.number, h.tenant, h.since,
+           CASE WHEN v.logged_at < h.since THEN v.position + 1 ELSE h.low END,
+           CASE WHEN v.logged_at < h.since THEN h.high ELSE v.position END
+      FROM halving h JOIN event_log v ON v.tenant = h.tenant AND v.position = (h.low + h.high) / 2
+     WHERE h.low < h.high
+)
+SELECT e.oldest, e.head, coalesce((SELECT max(h.low) - 1 FROM halving h WHERE h.number = e.number), e.head) AS after
+  FROM ends e ORDER BY e.number
+"""
+
 Key = tuple[str, str]
+_user_ids: Final = msgspec.json.Decoder(tuple[str, ...])
 
 
 async def endpoints(pool: asyncpg.Pool, keys: Sequence[Key]) -> dict[Key, EndpointRow]:
@@ -38,18 +73,33 @@ async def endpoints(pool: asyncpg.Pool, keys: Sequence[Key]) -> dict[Key, Endpoi
     return {(row.tenant, row.id): row for row in rows}
 
 
-async def endpoint_page(pool: asyncpg.Pool, tenant: str, *, limit: int, cursor: str | None) -> list[EndpointRow]:
-    """Return up to `limit` endpoints, newest first, older than the cursor."""
-    return [ENDPOINTS.from_record(record) for record in await pool.fetch(_ENDPOINT_PAGE, tenant, cursor, limit)]
+async def endpoint_page(pool: asyncpg.Pool, tenant: str, bounds: Bounds) -> list[EndpointRow]:
+    """Return a page of endpoints and one more, newest first."""
+    records = await _ENDPOINT_LIST.read(pool, tenant, [{}], bounds)
+    return [ENDPOINTS.from_record(record) for record in records or ()]
 
 
-async def delivery_page(
-    pool: asyncpg.Pool, tenant: str, endpoint_id: str, *, limit: int, cursor: str | None, state: str | None
-) -> list[Any]:
-    """Return up to `limit` deliveries of an endpoint, newest first, older than the cursor."""
-    return list(await pool.fetch(_DELIVERY_PAGE, tenant, endpoint_id, cursor, state, limit))
+async def delivery_page(pool: asyncpg.Pool, tenant: str, query: ListDeliveries, bounds: Bounds) -> list[Any]:
+    """Return a page of an endpoint's deliveries and one more, newest first."""
+    return await _DELIVERY_LIST.read(pool, tenant, [given(endpoint_id=query.endpoint_id, state=query.state)], bounds) or []
 
 
 async def event_page(pool: asyncpg.Pool, tenant: str, *, limit: int, after: int) -> list[tuple[int, bytes]]:
     """Return up to `limit` (position, body) of the log after a position, oldest first."""
     return [(record[0], record[1]) for record in await pool.fetch(_EVENT_PAGE, tenant, after, limit)]
+
+
+async def log_parts(pool: asyncpg.Pool, asked: Sequence[tuple[str, int, int]]) -> list[LogPart]:
+    """Return for each (tenant, position, amount) up to so many events after the position, oldest first."""
+    parts: list[list[StreamedEvent]] = [[] for _ in asked]
+    tenants, positions, amounts = zip(*asked, strict=True)
+    for record in await pool.fetch(_LOG_PARTS, tenants, positions, amounts):
+        event = StreamedEvent(record[1], record[2], _user_ids.decode(record[3]), msgspec.Raw(record[4]))
+        parts[record[0] - 1].append(event)
+    return [LogPart(tuple(part)) for part in parts]
+
+
+async def places(pool: asyncpg.Pool, asked: Sequence[tuple[str, datetime | None]]) -> list[LogPlace]:
+    """Return where each tenant's log begins and ends, and where all that was logged since an instant begins."""
+    tenants, instants = zip(*asked, strict=True)
+    return [LogPlace(*record) for record in await pool.fetch(_PLACES, tenants, instants, EVENT_LOG_NAME)]

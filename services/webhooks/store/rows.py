@@ -71,17 +71,33 @@ class SubscriptionRow(msgspec.Struct, frozen=True, gc=False):
     tenant: str
     id: str
     events: tuple[str, ...]
-    active: bool
 
 
 class SecretRow(msgspec.Struct, frozen=True, gc=False):
-    """A signing secret, sealed for (tenant, endpoint); the highest number signs."""
+    """A signing secret, sealed for (tenant, endpoint).
+
+    Until `retires_at` it signs; the highest number whose `primary_at` has come signs first.
+    """
 
     tenant: str
     endpoint_id: str
     number: int
     sealed: bytes
     created_at: datetime
+    primary_at: datetime
+    retires_at: datetime | None
+
+
+class LaneRow(msgspec.Struct, frozen=True, gc=False):
+    """How an endpoint's receiver has been doing: `failures` in a row since `failing_since`; parked, and probed so often."""
+
+    tenant: str
+    endpoint_id: str
+    failures: int
+    probes: int
+    parked_until: datetime | None
+    failing_since: datetime | None
+    last_success_at: datetime | None
 
 
 class DeliveryRow(msgspec.Struct, frozen=True, gc=False):
@@ -161,7 +177,7 @@ ENDPOINTS: Final = Table(
 SUBSCRIPTIONS: Final = Table(
     "endpoints",
     SubscriptionRow,
-    {"tenant": "text", "id": "text", "events": "jsonb", "active": "boolean"},
+    {"tenant": "text", "id": "text", "events": "jsonb"},
     key=("tenant", "id"),
     index=True,
 )
@@ -169,8 +185,30 @@ SUBSCRIPTIONS: Final = Table(
 SECRETS: Final = Table(
     "secrets",
     SecretRow,
-    {"tenant": "text", "endpoint_id": "text", "number": "integer", "sealed": "bytea", "created_at": "timestamptz"},
+    {
+        "tenant": "text",
+        "endpoint_id": "text",
+        "number": "integer",
+        "sealed": "bytea",
+        "created_at": "timestamptz",
+        "primary_at": "timestamptz",
+        "retires_at": "timestamptz",
+    },
     key=("tenant", "endpoint_id", "number"),
+)
+LANES: Final = Table(
+    "lanes",
+    LaneRow,
+    {
+        "tenant": "text",
+        "endpoint_id": "text",
+        "failures": "integer",
+        "probes": "integer",
+        "parked_until": "timestamptz",
+        "failing_since": "timestamptz",
+        "last_success_at": "timestamptz",
+    },
+    key=("tenant", "endpoint_id"),
 )
 DELIVERIES: Final = Table(
     "deliveries",
@@ -192,5 +230,5 @@ DELIVERIES: Final = Table(
     key=("tenant", "endpoint_id", "id"),
 )
 
-LOCK_ORDER: Final = (LOG_HEADS, ENDPOINTS, SUBSCRIPTIONS, STREAMS, GAPS, EVENT_LOG, SECRETS, DELIVERIES)
+LOCK_ORDER: Final = (LOG_HEADS, ENDPOINTS, SUBSCRIPTIONS, STREAMS, GAPS, EVENT_LOG, SECRETS, DELIVERIES, LANES)
 """Every transaction touches the tables in this order, so no two wait for each other."""

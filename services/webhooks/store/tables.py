@@ -98,6 +98,8 @@ class Secret(Base, table=True):
     number: int = Field(primary_key=True)
     sealed: bytes = Field(sa_type=LargeBinary)
     created_at: datetime = Field(sa_type=_INSTANT)
+    primary_at: datetime = Field(sa_type=_INSTANT)
+    retires_at: datetime | None = Field(sa_type=_INSTANT)
 
 
 class Delivery(Base, table=True):
@@ -105,6 +107,7 @@ class Delivery(Base, table=True):
 
     __tablename__ = "deliveries"
     __table_args__: ClassVar[Any] = (
+        Index("deliveries_state", "tenant", "endpoint_id", "state", "id"),
         Index("deliveries_once", "tenant", "position", "endpoint_id", unique=True),
         Index("deliveries_due", "tenant", "endpoint_id", "next_attempt_at", postgresql_where=text("state = 'PENDING'")),
         CheckConstraint("state IN ('PENDING', 'DELIVERED', 'EXHAUSTED', 'CANCELED')", name="deliveries_state_check"),
@@ -121,6 +124,19 @@ class Delivery(Base, table=True):
     lease_token: str | None = Field(sa_type=Text)
     lease_until: datetime | None = Field(sa_type=_INSTANT)
     created_at: datetime = Field(sa_type=_INSTANT)
+
+
+class Lane(Base, table=True):
+    """How an endpoint's receiver has been doing."""
+
+    __tablename__ = "lanes"
+    tenant: str = Field(sa_type=Text, primary_key=True)
+    endpoint_id: str = Field(sa_type=Text, primary_key=True)
+    failures: int
+    probes: int
+    parked_until: datetime | None = Field(sa_type=_INSTANT)
+    failing_since: datetime | None = Field(sa_type=_INSTANT)
+    last_success_at: datetime | None = Field(sa_type=_INSTANT)
 
 
 class Attempt(Base, table=True):

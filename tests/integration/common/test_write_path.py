@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from libs.common.contracts.accounts import available, reserved
+from libs.common.contracts.commands.common import NOT_EXECUTED, Forgo
 from libs.common.contracts.commands.ledger import OpenUser, Posting, PostJournal
 from libs.common.contracts.envelope import Envelope, Event, Reply, encode, frame, raw, unframe
 from libs.common.contracts.topology import Topology
@@ -87,6 +88,22 @@ async def test_a_repeated_command_is_answered_as_the_first_was(
         await _ask(worker, tenant, _credit(user, 5 * UNIT))
         assert (await _ask(worker, tenant, _reserve(user, 6 * UNIT), "jrn_never")).refusal == refused.refusal
         assert await _balance(owner, tenant, available(user)) == 10 * UNIT
+    await books_hold(owner)
+
+
+async def test_a_command_that_was_forgone_is_never_done(
+    config: ServiceSettings, owner: asyncpg.Connection, tenant: Tenant
+) -> None:
+    async with running(build(), config) as worker:
+        user = await _open(worker, tenant)
+        for _ in range(2):
+            given_up = await _ask(worker, tenant, Forgo(), "jrn_lost")
+            late = await _ask(worker, tenant, _credit(user, 5 * UNIT), "jrn_lost")
+            assert [reply.refusal.code for reply in (given_up, late) if reply.refusal] == [NOT_EXECUTED, NOT_EXECUTED]
+        done = await _ask(worker, tenant, _credit(user, 7 * UNIT), "jrn_done")
+        asked = await _ask(worker, tenant, Forgo(), "jrn_done")
+        assert (asked.refusal, bytes(asked.result)) == (None, bytes(done.result))
+        assert await _balance(owner, tenant, available(user)) == 7 * UNIT
     await books_hold(owner)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from libs.common.contracts.commands.escrow import (
@@ -20,11 +21,15 @@ from libs.common.contracts.commands.escrow import (
     ReserveOrder,
     ResolveDispute,
 )
+from libs.common.contracts.commands.ledger import UpdateUser
+from libs.common.contracts.events.ledger import UserCreated, UserStatusChanged
 from libs.common.contracts.queries.escrow import GetDispute, GetEscrow, GetOrder, ListComments, ListMilestones
 from libs.common.kernel.ids import new_id
 from libs.common.kernel.money import UNIT
+from tests.support.events import event, publish
 from tests.support.market import Market, Refused, codes
 from tests.support.oracles import books_hold
+from tests.support.workers import until
 
 pytestmark = pytest.mark.integration
 PARTS = (NewMilestone("m1", "Draft", 60 * UNIT), NewMilestone("m2", "Final", 40 * UNIT, "with sources"))
@@ -160,6 +165,43 @@ async def test_a_new_order_with_unknown_parties_waits_for_the_ledger_and_holds_n
         async with market.ledger():
             order_id = await waiting
     assert (await market.row(order_id))["status"] == "ORDER_CREATED"
+
+
+async def test_the_ledger_refuses_to_start_what_a_stale_copy_allowed(market: Market) -> None:
+    async with market.open():
+        for role in (0, 1):
+            buyer, seller = await market.user(balance=100), await market.user()
+            stuck = await market.order_at("ESCROW_FUNDING", buyer, seller, 40)
+            suspended = (buyer, seller)[role]
+            await market.do(UpdateUser(suspended, status="SUSPENDED"), service="ledger")
+            await until(lambda: market.party_is(suspended, "SUSPENDED"))  # noqa: B023 - awaited at once
+            await market.owner.execute("UPDATE escrow.parties SET status = 'ACTIVE' WHERE user_id = $1", suspended)
+            order_id = await market.order(buyer, seller, 10)
+            for step in (ReserveOrder(order_id), FundEscrow(stuck)):
+                with pytest.raises(Refused) as refused:
+                    await market.do(step)
+                assert (refused.value.code, refused.value.details["user_id"]) == ("USER_INACTIVE", suspended)
+            assert (await market.do(CancelOrder(stuck)))["final_status"] == "CANCELED"
+            assert await market.balance(buyer) == ("100.00", "0.00")
+    await books_hold(market.owner)
+
+
+async def test_late_and_repeated_events_do_not_turn_a_status_back(market: Market) -> None:
+    async with market.open():
+        user_id = await market.user()
+        await market.do(UpdateUser(user_id, status="SUSPENDED"), service="ledger")
+        await until(lambda: market.party_is(user_id, "SUSPENDED"))
+        late = [UserCreated(user_id, "e", None, "BOTH", "ACTIVE", {}), UserStatusChanged(user_id, "e", "SUSPENDED", None, "")]
+        kinds = ("user.created", "user.suspended")
+        for sequence, (kind, data) in enumerate(zip(kinds, late, strict=True), 1):
+            again = event(market.tenant, f"user:{user_id}", sequence, kind=kind, data=data)
+            repeated = msgspec.structs.replace(again, id=f"{again.id}_again")  # one that no inbox knows
+            await publish(market.config, [[repeated], [repeated]])
+        await market.do(UpdateUser(user_id, email="last@x.io"), service="ledger")
+        await until(lambda: market.party_is(user_id, "SUSPENDED", sequence=3))
+        with pytest.raises(Refused) as refused:
+            await market.order(user_id, await market.user())
+    assert (refused.value.code, refused.value.details["field"]) == ("USER_INACTIVE", "buyer_id")
 
 
 async def test_a_client_reference_raced_for_names_one_order(market: Market) -> None:

@@ -1,9 +1,11 @@
 """A gateway on a migrated database and a real broker, with fake services behind it."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 
 import asyncpg
 import pytest
+import uvloop
 
 from libs.common.contracts.replies.common import Done, Page
 from libs.common.contracts.replies.ledger import Balance, BalanceAfter, CurrencyBalance, JournalPosted, UserOpened
@@ -12,6 +14,11 @@ from libs.common.persistence.migrate import migrate
 from services.gateway.settings import GatewaySettings
 from tests.support.gateway import NOW, FakeServices, Served, fake_services, gateway_settings, order, serving, user
 from tests.support.workers import ROLE_SECRET
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """These tests run on the loop that gateways run on."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture
@@ -26,6 +33,13 @@ async def owner(config: GatewaySettings) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(config.database_url.get_secret_value())
     yield connection
     await connection.close()
+
+
+@pytest.fixture
+async def no_records(owner: asyncpg.Connection) -> None:
+    """Begin with nothing on record, and a chain of no batch."""
+    await owner.execute("TRUNCATE gateway.requests, gateway.request_batches")
+    await owner.execute("UPDATE gateway.request_head SET position = 0, hash = decode(repeat('00', 32), 'hex')")
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import json
 import os
 from collections.abc import AsyncIterator
@@ -7,26 +8,15 @@ from pathlib import Path
 import pytest
 
 from libs.common.kernel.errors import Refusal
-from tests.support.gateway import FakeServices, Served, error_of, fields_of
+from services.gateway.entrypoints.http import bodies
+from tests.support.gateway import MASTER_KEY, FakeServices, Served, error_of, fields_of
+from tests.support.raw import request, wire
 
 pytestmark = pytest.mark.integration
 ORDER = {"buyer_id": "usr_1", "seller_id": "usr_2", "amount": "100.00", "title": "Logo"}
 DEEP = b'{"a":' * 10_000 + b"1" + b"}" * 10_000
+KEY = f"Bearer {MASTER_KEY}"
 TEN_MB = b'{"title": "' + b"x" * (10 * 1024 * 1024) + b'"}'
-
-
-async def raw(port: int, request: bytes) -> bytes:
-    """Send bytes, return what comes back until the server stops talking for this request."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
-        writer.write(request)
-        await writer.drain()
-        async with asyncio.timeout(10):
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-            return head + await reader.readexactly(length)
-    finally:
-        writer.close()
 
 
 @pytest.mark.parametrize("key", ["", "Bearer", "Bearer nonsense", "Basic abc", "Bearer ohk_live_" + "0" * 49, "bearer \xff"])
@@ -42,8 +32,8 @@ async def test_the_key_is_checked_before_the_body(served: Served, services: Fake
 
 
 async def test_no_key_is_answered_while_the_body_is_still_to_come(served: Served) -> None:
-    head = b"POST /api/v1/orders HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\nContent-Type: application/json\r\n\r\n"
-    assert (await raw(served.port, head)).startswith(b"HTTP/1.1 401")
+    async with wire(served.port) as line:
+        assert (await line.ask(request("POST", "/orders", b"", Content_Length="1000"))).status == 401
 
 
 async def test_the_scope_is_checked_before_the_body(served: Served, services: FakeServices) -> None:
@@ -182,4 +172,73 @@ async def test_a_query_where_none_belongs_is_400(served: Served, services: FakeS
 async def test_a_malformed_idempotency_key_is_400(served: Served, services: FakeServices, key: str) -> None:
     answer = await served.client.post("/orders", json=ORDER, headers=[(b"Idempotency-Key", key.encode("latin-1"))])
     assert fields_of(answer) == ["Idempotency-Key"]
+    assert services.heard == []
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("Authorization", (KEY, "Bearer nonsense")),
+        ("Authorization", ("Bearer nonsense", KEY)),
+        ("Authorization", (KEY, KEY)),
+        ("authorization", (KEY, "")),
+        ("Idempotency-Key", ("one", "two")),
+        ("Content-Type", ("text/plain", "application/json")),
+        ("X-Request-ID", ("one", "two")),
+    ],
+)
+async def test_a_header_that_may_be_there_once_is_refused_when_it_is_there_twice(
+    served: Served, services: FakeServices, name: str, values: tuple[str, str]
+) -> None:
+    lines = "".join(f"{name}: {value}\r\n" for value in values)
+    others = {"Authorization": KEY} if name.lower() != "authorization" else {}
+    if name != "Content-Type":
+        others["Content-Type"] = "application/json"
+    lines += "".join(f"{other}: {value}\r\n" for other, value in others.items())
+    body = json.dumps(ORDER)
+    async with wire(served.port) as line:
+        head = f"POST /api/v1/orders HTTP/1.1\r\nHost: x\r\n{lines}Content-Length: {len(body)}\r\n\r\n"
+        reply = await line.ask(head.encode() + body.encode())
+    error = reply.json()["error"]
+    assert (reply.status, error["code"]) == (400, "VALIDATION_ERROR")
+    assert [problem["field"].lower() for problem in error["details"]["fields"]] == [name.lower()]
+    assert services.heard == []
+
+
+async def test_no_header_puts_another_into_the_answer(served: Served) -> None:
+    for header in (
+        b"X-Request-ID: a\r\n X-Injected: 1",
+        b"Idempotency-Key: a\tX-Injected: 1",
+        b"X-Request-ID: \xc3\xa9",
+        b"Accept: \xff",
+    ):
+        async with wire(served.port) as line:
+            reply = await line.ask(b"GET /api/v1/config HTTP/1.1\r\nHost: x\r\n" + header + b"\r\n\r\n")
+            assert reply.status in (200, 400)
+            assert "x-injected" not in reply.headers
+            assert reply.headers["x-request-id"].startswith("req_")
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_body_that_comes_too_slowly_is_408_and_ends_its_connection(
+    served: Served,
+    services: FakeServices,
+    monkeypatch: pytest.MonkeyPatch,
+    chunked: bool,  # noqa: FBT001
+) -> None:
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.3)
+    length = {"Transfer_Encoding": "chunked", "Content_Length": ""} if chunked else {"Content_Length": "1000"}
+    async with wire(served.port) as line:
+        await line.send(request("POST", "/orders", b"", Authorization=KEY, **length))
+
+        async def drip() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    await line.send(b"1\r\n \r\n" if chunked else b" ")
+                    await asyncio.sleep(0.05)
+
+        dripping = asyncio.create_task(drip())
+        reply = await line.reply()
+        dripping.cancel()
+        assert (reply.status, reply.json()["error"]["code"], reply.is_last) == (408, "REQUEST_TIMEOUT", True)
     assert services.heard == []

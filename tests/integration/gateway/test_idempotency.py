@@ -4,7 +4,6 @@ import pytest
 
 from libs.common.kernel.errors import Refusal
 from services.gateway.settings import GatewaySettings
-from services.gateway.store.requests import Requests
 from tests.support.gateway import FakeServices, Served, error_of, gathered, serving
 from tests.support.workers import until
 
@@ -151,12 +150,3 @@ async def test_a_key_is_kept_as_long_as_its_kind_of_request(
     await served.client.post(path, json=bodies.get(path, {}), headers={"Idempotency-Key": key})
     left = await served.gateway.pool.fetchval("SELECT expires_at - now() FROM requests WHERE key = $1", key)
     assert left is None if days is None else days - 1 <= left.total_seconds() / 86_400 <= days
-
-
-async def test_expired_rows_are_forgotten(served: Served, services: FakeServices) -> None:
-    await served.client.post("/orders", json=ORDER, headers={"Idempotency-Key": "forget-me"})
-    await until(lambda: completed(served, "forget-me"))
-    await served.gateway.pool.execute("UPDATE requests SET expires_at = now() - interval '1 s' WHERE key = 'forget-me'")
-    requests = Requests(served.gateway.pool, served.gateway._clock)
-    assert await requests.forget(limit=100) >= 1
-    assert await served.gateway.pool.fetchval("SELECT count(*) FROM requests WHERE key = 'forget-me'") == 0

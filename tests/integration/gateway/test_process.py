@@ -1,63 +1,24 @@
 import asyncio
 import json
-import os
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 
 from services.gateway.settings import GatewaySettings
-from tests.support.gateway import MASTER_KEY, FakeServices, Served
-from tests.support.workers import QUEUE_EXPIRES_MS, ROLE_SECRET, until
+from tests.support.gateway import FakeServices, Process, Served, gateway_process
+from tests.support.workers import until
 
 pytestmark = pytest.mark.integration
 ORDER = {"buyer_id": "usr_1", "seller_id": "usr_2", "amount": "100.00", "title": "Logo"}
 
 
-class Process:
-    """A gateway process of its own, on a socket it inherits."""
-
-    def __init__(self, process: asyncio.subprocess.Process, client: httpx.AsyncClient) -> None:
-        self.process = process
-        self.client = client
-
-
 @pytest.fixture
 async def apart(config: GatewaySettings) -> AsyncIterator[Process]:
-    environment = os.environ | {
-        "DATABASE_URL": config.database_url.get_secret_value(),
-        "OFFERHUB_DB_ROLE_SECRET": ROLE_SECRET,
-        "AMQP_URL": config.amqp_url.get_secret_value(),
-        "OFFERHUB_BUS_PREFIX": config.bus_prefix,
-        "OFFERHUB_QUEUE_EXPIRES_MS": str(QUEUE_EXPIRES_MS),
-        "OFFERHUB_MASTER_KEY": MASTER_KEY,
-        "OFFERHUB_RATE_LIMITS": "off",
-    }
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        os.set_inheritable(listener.fileno(), True)  # noqa: FBT003 - that is what the call says
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "services.gateway",
-            env=environment | {"OFFERHUB_GATEWAY_FD": str(listener.fileno())},
-            pass_fds=[listener.fileno()],
-            stdout=asyncio.subprocess.DEVNULL,
-        )
-        base = f"http://127.0.0.1:{listener.getsockname()[1]}/api/v1"
-    headers = {"Authorization": f"Bearer {MASTER_KEY}"}
-    async with httpx.AsyncClient(base_url=base, headers=headers, timeout=30) as client:
-
-        async def healthy() -> bool:
-            return (await client.get("/health")).status_code == 200
-
-        await until(healthy)
-        yield Process(process, client)
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
+    async with gateway_process(config) as process:
+        yield process
 
 
 async def under_way(services: FakeServices) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -11,7 +12,7 @@ import pytest
 
 from libs.common.kernel.webhook_keys import signing_key, spelled_key, standard_key
 from libs.common.persistence.sealing import KeyRing
-from services.gateway.handlers.register_webhook import RegisteredEndpoint
+from services.gateway.handlers.register_webhook import RegisteredEndpoint, RotatedSecret
 from services.gateway.settings import GatewaySettings
 from services.webhooks.app import build
 from tests.support.dumps import places, spellings
@@ -80,7 +81,7 @@ async def test_a_repeat_gets_the_same_bytes_from_any_gateway(
     assert [answer.content for answer in again] == [first.content] * 2
     assert ("secret" in first.json()["data"]) == ("secret" not in body)
     rows = await owner.fetch("SELECT state, body FROM gateway.requests WHERE key = $1", key)
-    assert [tuple(row) for row in rows] == [("in_progress", None)]
+    assert [tuple(row) for row in rows] == [("completed", None)]
 
 
 @pytest.mark.parametrize("kind", BODIES)
@@ -98,6 +99,26 @@ async def test_the_secret_is_in_the_database_sealed_and_not_otherwise(
     assert {"webhooks.endpoints.id", "webhooks.inbox.reply"} <= await places(owner, made["id"].encode())
     needles = {*spellings(secret.encode()), *spellings(standard_key(secret)), *spellings(made["signing_key"].encode())}
     assert await places(owner, *needles) == set()
+
+
+@pytest.mark.parametrize("body", [{}, {"secret": "the-next-secret-of-the-caller"}], ids=["made-by-us", "text"])
+async def test_a_rotated_secret_is_shown_once_sealed_and_the_same_on_a_repeat(
+    served: Served, owner: asyncpg.Connection, body: dict[str, Any]
+) -> None:
+    made, key = (await register(served, WITHOUT)).json()["data"], f"rotate-{len(body)}"
+    ask = partial(served.client.post, f"/webhooks/{made['id']}/rotate-secret", json=body, headers={"Idempotency-Key": key})
+    first = await ask()
+    assert first.status_code == 201, first.text
+    await let_go(owner, key)
+    assert (await ask()).content == first.content
+    shown = first.json()["data"]
+    msgspec.convert(shown, RotatedSecret)
+    secret: str = shown.get("secret") or body["secret"]
+    assert shown["signing_key"] == signing_key(secret)
+    rows = await owner.fetch("SELECT sealed FROM webhooks.secrets WHERE endpoint_id = $1 ORDER BY number", made["id"])
+    opened = [KeyRing.parse(SECRET_KEYS, entropy=bytes).open(row[0], TENANT, made["id"]).decode() for row in rows]
+    assert opened == [made["secret"], secret]
+    assert await places(owner, *spellings(secret.encode()), *spellings(shown["signing_key"].encode())) == set()
 
 
 @pytest.mark.parametrize("secret", ["short", "whsec_not base64", "whsec_clé="])

@@ -6,7 +6,7 @@ import pytest
 from stellar_sdk import Keypair
 
 from libs.common.contracts.envelope import Envelope
-from libs.common.contracts.events.ledger import UserCreated
+from libs.common.contracts.events.ledger import UserCreated, UserStatusChanged, UserUpdated
 from libs.common.contracts.queries.payouts import GetDepositAddress, GetWallet
 from libs.common.contracts.replies.payouts import DepositAddress, Wallet
 from libs.common.kernel.ids import Tenant, new_id
@@ -74,6 +74,31 @@ async def test_two_processes_and_repeated_events_make_one_wallet_and_one_event_e
     rows = await owner.fetch("SELECT user_id, public_key FROM payouts.wallets WHERE tenant = $1", tenant)
     assert {row["user_id"] for row in rows} == set(users)
     assert len({row["public_key"] for row in rows}) == len(await logged(owner, tenant, "wallet.created")) == 60
+
+
+async def test_a_party_is_what_the_newest_event_says_whatever_comes_first_and_however_often(
+    config: PayoutsSettings, owner: asyncpg.Connection, tenant: Tenant
+) -> None:
+    user_id = new_id("usr")
+    aggregate = f"user:{user_id}"
+    suspended = event(
+        tenant, aggregate, 2, kind="user.suspended", data=UserStatusChanged(user_id, "ext", "SUSPENDED", None, "now")
+    )
+    updated = event(
+        tenant, aggregate, 3, kind="user.updated", data=UserUpdated(user_id, "ext", "a@x.io", "BOTH", "SUSPENDED", {})
+    )
+    again = msgspec.structs.replace(suspended, id=f"{suspended.id}_again")  # one that no inbox knows
+    async with running(build(config), config):
+        await publish(config, [[updated], [suspended], [_created(tenant, user_id)], [again]])
+        await _has_wallets(owner, tenant, 1)
+
+        async def all_are_handled() -> bool:
+            count = await owner.fetchval("SELECT count(*) FROM payouts.inbox WHERE tenant = $1 AND state = 'answered'", tenant)
+            return bool(count == 4)
+
+        await until(all_are_handled)
+    [party] = await owner.fetch("SELECT status, sequence FROM payouts.parties WHERE tenant = $1", tenant)
+    assert tuple(party) == ("SUSPENDED", 3)
 
 
 @pytest.mark.parametrize("point", ["write.after_claim", "write.before_commit", "write.after_commit", "write.after_publish"])

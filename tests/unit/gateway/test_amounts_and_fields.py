@@ -1,8 +1,9 @@
 import pytest
 
 from services.gateway.domain.errors import ApiError
+from services.gateway.entrypoints.http.escrow import NewEscrow
 from services.gateway.entrypoints.http.fields import read_fields
-from services.gateway.entrypoints.http.orders import NewEscrow, NewOrder, OrderQuery
+from services.gateway.entrypoints.http.orders import NewOrder, OrderQuery
 from services.gateway.entrypoints.http.users import EntryQuery, NewUser
 
 ORDER = {"buyer_id": "usr_1", "seller_id": "usr_2", "amount": "100.00", "title": "Logo"}
@@ -110,8 +111,9 @@ def test_dates_become_utc_instants(text: str, instant: str) -> None:
 
 
 def test_a_history_cursor_is_one_of_the_ledgers() -> None:
-    cursor = "ent_1768212000000000_3_user:usr_1:available:USD"
+    cursor = "ent_1768212000000000_3_9223372036854775807_0"
     read = read_fields(EntryQuery, {"cursor": cursor})
     assert isinstance(read, EntryQuery)
     assert read.cursor == cursor
-    assert complaints(EntryQuery, {"cursor": "ent_x"}) == ["cursor"]
+    for wrong in ("ent_x", "ent_", "ent_1_", "ent_1_2_x", "usr_1", "ent_1768212000000000_3_user:usr_1:available:USD"):
+        assert complaints(EntryQuery, {"cursor": wrong}) == ["cursor"]

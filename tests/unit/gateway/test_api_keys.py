@@ -1,7 +1,7 @@
 import pytest
 
 from services.gateway.domain.access import GRANTABLE, Principal, Scope, allows, master
-from services.gateway.domain.api_keys import digest, hint, is_well_formed, mint
+from services.gateway.domain.api_keys import digest, hint, is_well_formed, mask, mint
 
 PEPPER = b"pepper"
 
@@ -33,6 +33,16 @@ def test_a_typing_error_anywhere_is_caught(place: int) -> None:
 )
 def test_what_is_no_key_is_told_by_its_form(text: str) -> None:
     assert not is_well_formed(text)
+
+
+def test_a_key_anywhere_in_a_text_is_masked() -> None:
+    key = mint(PEPPER, "cmd_1", "live")
+    for text in (key, f"/api/v1/auth/api-keys/{key}", f"?api_key={key}&x=1", key[:-1], f"{key},{key}", "ohk_master_" + "0a" * 24):
+        assert key[13:-1] not in mask(text)
+        assert len(mask(text)) < len(text)
+    assert mask(key) == hint(key)
+    for text in ("", "ohk_live_", "ohk_live_your_api_key", "ord_01jd5x7p9w3k8m2n4q6r8s0t2v", hint(key)):
+        assert mask(text) == text
 
 
 def test_the_hash_depends_on_the_pepper_and_the_hint_shows_little() -> None:

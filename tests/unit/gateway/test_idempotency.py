@@ -1,15 +1,19 @@
 import pytest
 
 from services.gateway.domain.answers import Answer, failure, page, resource
-from services.gateway.domain.errors import CATALOGUE
-from services.gateway.domain.idempotency import Fate, fate, fingerprint, is_key
+from services.gateway.domain.catalogue import CATALOGUE
+from services.gateway.domain.idempotency import Fate, canonical, fate, fingerprint, is_key
 
 BODY = {"a": 1, "b": {"c": [1, 2], "d": "x"}}
 
 
+def printed(method: str, path: str, body: dict[str, object]) -> bytes:
+    return fingerprint(b"pepper", method, path, canonical(body))
+
+
 def test_spacing_and_order_don_t_change_a_request() -> None:
     again = {"b": {"d": "x", "c": [1, 2]}, "a": 1}
-    assert fingerprint("POST", "/orders", BODY) == fingerprint("POST", "/orders", again)
+    assert printed("POST", "/orders", BODY) == printed("POST", "/orders", again)
 
 
 @pytest.mark.parametrize(
@@ -17,6 +21,7 @@ def test_spacing_and_order_don_t_change_a_request() -> None:
     [
         ("PUT", "/orders", BODY),
         ("POST", "/orders/ord_1", BODY),
+        ("POST", "/orders?mode=test", BODY),
         ("POST", "/orders", BODY | {"a": 2}),
         ("POST", "/orders", BODY | {"a": "1"}),
         ("POST", "/orders", BODY | {"b": {"c": [2, 1], "d": "x"}}),
@@ -24,7 +29,11 @@ def test_spacing_and_order_don_t_change_a_request() -> None:
     ],
 )
 def test_anything_else_does(method: str, path: str, body: dict[str, object]) -> None:
-    assert fingerprint(method, path, body) != fingerprint("POST", "/orders", BODY)
+    assert printed(method, path, body) != printed("POST", "/orders", BODY)
+
+
+def test_without_the_pepper_a_guess_confirms_nothing() -> None:
+    assert fingerprint(b"another", "POST", "/orders", canonical(BODY)) != printed("POST", "/orders", BODY)
 
 
 @pytest.mark.parametrize(
@@ -39,23 +48,23 @@ def refused(code: str, **details: object) -> Answer:
 
 
 @pytest.mark.parametrize(
-    ("answer", "storable", "fresh", "expected"),
+    ("answer", "fresh", "expected"),
     [
-        (resource(b"{}"), True, True, Fate.KEEP),
-        (resource(b"{}", status=201), True, False, Fate.KEEP),
-        (resource(b"{}"), False, True, Fate.HOLD),
-        (refused("INSUFFICIENT_FUNDS"), True, True, Fate.KEEP),
-        (refused("INVALID_STATE"), True, True, Fate.KEEP),
-        (refused("INVALID_STATE", retryable=True), True, True, Fate.FREE),
-        (refused("INVALID_STATE", retryable=True), True, False, Fate.FREE),
-        (refused("SERVICE_UNAVAILABLE"), True, True, Fate.FREE),
-        (refused("SERVICE_UNAVAILABLE"), True, False, Fate.HOLD),
-        (refused("OUTCOME_UNKNOWN"), True, True, Fate.HOLD),
-        (refused("INTERNAL_ERROR"), True, True, Fate.HOLD),
+        (resource(b"{}"), True, Fate.KEEP),
+        (resource(b"{}", status=201), False, Fate.KEEP),
+        (refused("INSUFFICIENT_FUNDS"), True, Fate.KEEP),
+        (refused("INVALID_STATE"), True, Fate.KEEP),
+        (refused("INVALID_STATE", retryable=True), True, Fate.FREE),
+        (refused("INVALID_STATE", retryable=True), False, Fate.FREE),
+        (refused("SERVICE_UNAVAILABLE"), True, Fate.FREE),
+        (refused("SERVICE_UNAVAILABLE"), False, Fate.HOLD),
+        (refused("NOT_EXECUTED"), False, Fate.FREE),
+        (refused("OUTCOME_UNKNOWN"), True, Fate.HOLD),
+        (refused("INTERNAL_ERROR"), True, Fate.HOLD),
     ],
 )
-def test_what_becomes_of_a_key(answer: Answer, storable: bool, fresh: bool, expected: Fate) -> None:  # noqa: FBT001
-    assert fate(answer, storable=storable, fresh=fresh) is expected
+def test_what_becomes_of_a_key(answer: Answer, fresh: bool, expected: Fate) -> None:  # noqa: FBT001 - a column of a table
+    assert fate(answer, fresh=fresh) is expected
 
 
 def test_a_page_is_turned_without_touching_its_items() -> None:

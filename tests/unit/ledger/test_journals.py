@@ -17,7 +17,7 @@ from libs.common.kernel.ids import Tenant, new_id
 from libs.common.messaging.use_cases import Context, Decision
 from libs.common.persistence.state import State
 from services.ledger.handlers import open_user, post_journal
-from services.ledger.store.rows import ACCOUNTS, ENTRIES, USERS, AccountRow, EntryRow
+from services.ledger.store.rows import ACCOUNTS, ENTRIES, USERS_SEEN, AccountRow, EntryRow
 
 NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
 TENANT = Tenant("default:live")
@@ -118,13 +118,63 @@ def test_a_refusal_for_funds_names_what_is_there_and_what_was_asked(books: Books
     assert reply.details == {"available": "0.00001", "requested": "2.00", "currency": "USD"}
 
 
-def test_a_suspended_user_starts_nothing_but_is_always_credited(books: Books) -> None:
-    user = books.state.get(USERS, (TENANT, A))
+def _suspend(books: Books, user_id: str, status: str) -> None:
+    user = books.state.get(USERS_SEEN, (TENANT, user_id))
     assert user is not None
-    books.state.put(USERS, msgspec.structs.replace(user, status="SUSPENDED"))
+    books.state.put(USERS_SEEN, msgspec.structs.replace(user, status=status))
+
+
+@pytest.mark.parametrize("status", ["SUSPENDED", "PENDING_VERIFICATION"])
+def test_a_user_who_is_not_active_starts_nothing_but_is_always_given_back(books: Books, status: str) -> None:
+    books.post("reserve", (available(A), reserved(A), 40))
+    books.post("fund", (reserved(A), escrow("ord_1"), 20))
+    _suspend(books, A, status)
     assert books.post("reserve", (available(A), reserved(A), 1)).code == "USER_INACTIVE"
-    assert books.post("withdraw", (available(A), clearing("wth_1"), 1)).code == "USER_INACTIVE"
-    assert isinstance(books.post("deposit", (STELLAR, available(A), 1)), JournalPosted)
+    assert books.post("fund", (reserved(A), escrow("ord_2"), 1)).code == "USER_INACTIVE"
+    refused = books.post("withdraw", (available(A), clearing("wth_1"), 1))
+    assert (refused.code, refused.details) == ("USER_INACTIVE", {"user_id": A, "status": status})
+    for kind, source, destination, amount in (
+        ("cancel", reserved(A), available(A), 20),
+        ("release", escrow("ord_1"), available(A), 5),
+        ("refund", escrow("ord_1"), available(A), 5),
+        ("split", escrow("ord_1"), available(A), 10),
+        ("deposit", STELLAR, available(A), 1),
+        ("topup", "external:airtm", available(A), 1),
+        ("adjust", ADJUST, available(A), 1),
+        ("adjust", available(A), ADJUST, 1),
+    ):
+        assert isinstance(books.post(kind, (source, destination, amount)), JournalPosted), kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "posting", "starts"),
+    [
+        ("reserve", (available(A), reserved(A), 1), True),
+        ("fund", (reserved(A), escrow("ord_1"), 1), True),
+        ("cancel", (reserved(A), available(A), 1), False),
+    ],
+)
+def test_nothing_is_started_with_a_user_who_is_not_active(
+    books: Books, kind: Any, posting: tuple[str, str, int], *, starts: bool
+) -> None:
+    books.post("reserve", (available(A), reserved(A), 10))
+    journal = PostJournal(kind, "USD", (Posting(*posting),), counterparties=(B,))
+    _suspend(books, B, "SUSPENDED")
+    reply = books.run(post_journal, journal).reply
+    assert isinstance(reply, Refusal) is starts
+    if isinstance(reply, Refusal):
+        assert (reply.code, reply.details["user_id"]) == ("USER_INACTIVE", B)
+    _suspend(books, B, "ACTIVE")
+    assert isinstance(books.run(post_journal, journal).reply, JournalPosted)
+    nobody = books.run(post_journal, msgspec.structs.replace(journal, counterparties=("usr_nobody",))).reply
+    assert isinstance(nobody, Refusal)
+    assert nobody.code == "USER_NOT_FOUND"
+
+
+def test_a_journal_needs_to_see_everybody_it_concerns() -> None:
+    journal = PostJournal("reserve", "USD", (Posting(available(A), reserved(A), 1),), counterparties=(B,))
+    wanted = post_journal.needs(journal, _context("jrn_1")).rows
+    assert {key for table, key in wanted if table is USERS_SEEN} == {(TENANT, A), (TENANT, B)}
 
 
 def test_the_answer_says_what_each_user_was_left_with(books: Books) -> None:

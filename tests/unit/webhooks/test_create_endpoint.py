@@ -17,6 +17,7 @@ from libs.common.persistence.state import State
 from services.webhooks.domain.endpoints import ENDPOINTS_MAX
 from services.webhooks.handlers import delete_endpoint
 from services.webhooks.handlers.create_endpoint import CreateEndpointUseCase
+from services.webhooks.handlers.know_hosts import Hosts
 from services.webhooks.store.rows import ENDPOINTS, SECRETS, SUBSCRIPTIONS, SubscriptionRow
 
 TENANT = Tenant("acme:live")
@@ -28,7 +29,13 @@ def _zeros(count: int) -> bytes:
 
 
 RING = KeyRing.parse(f"k:{'33' * 32}", entropy=_zeros)
-CREATE = CreateEndpointUseCase(RING, allow_private=False)
+
+
+async def _nowhere(_: str) -> list[str]:
+    raise OSError
+
+
+CREATE = CreateEndpointUseCase(RING, Hosts(_nowhere, allow_private=False).problem)
 
 
 def _create(url: str = "https://x.test/h", events: tuple[str, ...] = ("*",), secret: str = "free-text") -> CreateEndpoint:
@@ -90,7 +97,7 @@ def test_events_named_twice_are_kept_once() -> None:
 def test_a_tenant_has_a_limited_number_of_endpoints() -> None:
     state = State()
     for number in range(ENDPOINTS_MAX):
-        state.put(SUBSCRIPTIONS, SubscriptionRow(TENANT, f"wh_{number}x", ("*",), active=True))
+        state.put(SUBSCRIPTIONS, SubscriptionRow(TENANT, f"wh_{number}x", ("*",)))
     assert isinstance(CREATE.decide(state, _create(), CONTEXT).reply, Refusal)
 
 

@@ -8,7 +8,17 @@ from services.webhooks.domain.event_filters import wants
 
 
 @pytest.mark.parametrize(
-    "url", ["https://example.com", "https://example.com:8443/a?b=c", "https://[::1]/x", "https://xn--bcher-kva.example/"]
+    "url",
+    [
+        "https://example.com",
+        "https://EXAMPLE.com./",
+        "https://example.com:443/",
+        "https://example.com:8443/a?b=c",
+        "https://1.1.1.1/x",
+        "https://[2606:4700::1111]/x",
+        "https://xn--bcher-kva.example/",
+        "https://a_b.example/@x",
+    ],
 )
 def test_an_https_url_with_a_host_is_accepted(url: str) -> None:
     assert url_problem(url, allow_private=False) is None
@@ -25,6 +35,19 @@ def test_an_https_url_with_a_host_is_accepted(url: str) -> None:
         "https:///path",
         "https://user:password@example.com",
         "https://user@example.com",
+        "https://@example.com",
+        "https://example.com\\@inside.example",
+        "https://example.com\\.inside.example",
+        "https://127%2e0.0.1/",
+        "https://[fe80::1%25eth0]/",
+        "https://2130706433/",
+        "https://0x7f000001/",
+        "https://0x7f.1/",
+        "https://0177.0.0.1/",
+        "https://127.1/",
+        "https://127.0.0.1./",
+        "https://1.2.3.4.5/",
+        "https://example.0x1f/",
         "https://example.com:0",
         "https://example.com:99999",
         "https://exa mple.com",
@@ -38,6 +61,24 @@ def test_what_is_no_reachable_url_is_refused(url: str) -> None:
     problem = url_problem(url, allow_private=True)
     assert problem is not None
     assert problem.field == "url"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://127.0.0.1/",
+        "https://10.0.0.1:8443/",
+        "https://169.254.169.254/latest/meta-data",
+        "https://[::1]/",
+        "https://[::ffff:127.0.0.1]/",
+        "https://[64:ff9b::a00:1]/",
+        "https://example.com:22/",
+        "https://example.com:80/",
+    ],
+)
+def test_addresses_and_ports_of_private_networks_need_the_setting(url: str) -> None:
+    assert url_problem(url, allow_private=False) is not None
+    assert url_problem(url, allow_private=True) is None
 
 
 def test_plain_http_is_for_private_networks() -> None:
@@ -54,7 +95,17 @@ def test_events_of_the_catalogue_may_be_asked_for(filters: tuple[str, ...]) -> N
 def test_an_unknown_event_is_named(bad: str) -> None:
     problem = filters_problem(("escrow.released", bad))
     assert problem is not None
-    assert problem.message == f"unknown event: {bad}"
+    assert problem.message.partition("; did you mean ")[0] == f"unknown event: {bad}"
+
+
+@pytest.mark.parametrize(
+    ("bad", "meant"),
+    [("escrow.relased", "escrow.released"), ("ESCROW.FUNDED", "escrow.funded"), ("orders.*", "order.*"), ("xyz", None)],
+)
+def test_the_event_that_was_probably_meant_is_named(bad: str, meant: str | None) -> None:
+    problem = filters_problem((bad,))
+    assert problem is not None
+    assert problem.message == f"unknown event: {bad}{f'; did you mean {meant}?' if meant else ''}"
 
 
 @pytest.mark.parametrize("filters", [(), ("*",) * 101])

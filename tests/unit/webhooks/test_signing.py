@@ -16,7 +16,9 @@ SECRETS = ["your-webhook-secret", spelled_key(bytes(range(32))), "pässwörd-�
 
 def _headers(secret: str, body: bytes = BODY) -> dict[str, str]:
     now = int(SystemClock().now().timestamp())
-    return delivery_headers(secret, event_id="evt_1", event_type="a.b", delivery_id="whd_1", attempt=3, timestamp=now, body=body)
+    return delivery_headers(
+        [secret], event_id="evt_1", event_type="a.b", delivery_id="whd_1", attempt=3, timestamp=now, body=body
+    )
 
 
 @pytest.mark.parametrize("secret", SECRETS)

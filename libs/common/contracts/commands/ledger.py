@@ -1,11 +1,14 @@
 """What the ledger obeys. Amounts are stroops (10⁻⁷)."""
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from libs.common.contracts.accounts import JournalKind
 from libs.common.kernel.money import Currency
+
+WantedStatus = Literal["ACTIVE", "SUSPENDED"]
+"""What a user's status can be set to; PENDING_VERIFICATION is only ever left."""
 
 
 class OpenUser(msgspec.Struct, frozen=True):
@@ -16,6 +19,21 @@ class OpenUser(msgspec.Struct, frozen=True):
     user_type: str = "BOTH"
     email: str | None = None
     metadata: dict[str, Any] = {}
+
+
+class UpdateUser(msgspec.Struct, frozen=True):
+    """Change what is given of a user; what is left out stays as it is.
+
+    An `email` of None is removed. `metadata` is laid over what is there, a value of None removes its key. `reason` is for
+    the event that tells of a change of status.
+    """
+
+    user_id: str
+    status: WantedStatus | None = None
+    user_type: str | None = None
+    email: str | msgspec.UnsetType | None = msgspec.UNSET
+    metadata: dict[str, Any] = {}
+    reason: str | None = None
 
 
 class Posting(msgspec.Struct, frozen=True, gc=False):
@@ -35,3 +53,5 @@ class PostJournal(msgspec.Struct, frozen=True, gc=False):
     subject: str = ""
     """What it is for: an order, withdrawal or deposit id, or a support agent's reference."""
     description: str = ""
+    counterparties: tuple[str, ...] = ()
+    """Users whose money it does not touch, but who must be active too when it starts something."""

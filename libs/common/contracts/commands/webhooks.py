@@ -13,6 +13,34 @@ class CreateEndpoint(msgspec.Struct, frozen=True):
     description: str | None = None
 
 
+class UpdateEndpoint(msgspec.Struct, frozen=True):
+    """Change what is given of an endpoint; a `description` of None is removed. While it is not `active` its events gather."""
+
+    endpoint_id: str
+    url: str | None = None
+    events: tuple[str, ...] | None = None
+    description: str | msgspec.UnsetType | None = msgspec.UNSET
+    active: bool | None = None
+
+
+class SendTestEvent(msgspec.Struct, frozen=True):
+    """Deliver a `webhook.test` to this endpoint, whatever it subscribes to, and to no other."""
+
+    endpoint_id: str
+
+
+class RotateSecret(msgspec.Struct, frozen=True):
+    """Give an endpoint another secret.
+
+    For `stage_seconds` it signs beside the old one, then for `overlap_seconds` the old one beside it. No reply repeats it.
+    """
+
+    endpoint_id: str
+    secret: str
+    overlap_seconds: int
+    stage_seconds: int = 0
+
+
 class DeleteEndpoint(msgspec.Struct, frozen=True):
     """Stop deliveries to an endpoint for good."""
 

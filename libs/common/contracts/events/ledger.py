@@ -16,6 +16,20 @@ class UserCreated(msgspec.Struct, frozen=True):
     metadata: dict[str, Any]
 
 
+class UserUpdated(UserCreated, frozen=True):
+    """Announced as user.updated: the whole user as the change left it."""
+
+
+class UserStatusChanged(msgspec.Struct, frozen=True):
+    """Announced as user.suspended and user.activated."""
+
+    user_id: str
+    external_user_id: str
+    status: str
+    reason: str | None
+    at: str
+
+
 class BalanceMoved(msgspec.Struct, frozen=True):
     """balance.credited, balance.debited, balance.reserved and balance.released: one user, one currency.
 

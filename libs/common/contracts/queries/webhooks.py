@@ -30,3 +30,17 @@ class ListEvents(msgspec.Struct, frozen=True):
 
     limit: int = 20
     after: int = 0
+
+
+class ReadLog(msgspec.Struct, frozen=True):
+    """The log's events after a position, oldest first, as streams need them; at most `limit`."""
+
+    after: int
+    limit: int
+
+
+class FindPosition(msgspec.Struct, frozen=True):
+    """Where the log begins and ends, and where to begin to have all that was logged since an instant."""
+
+    since: str | None = None
+    """An ISO instant with its offset; None for from now on."""

@@ -15,6 +15,10 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
     next_cursor: str | None = None
 
 
+class Pong(msgspec.Struct, frozen=True):
+    """Everything is as it should be."""
+
+
 class Done(msgspec.Struct, frozen=True):
     """It is done and there is nothing more to say."""
 

@@ -1,21 +1,27 @@
 """What the ledger answers, in the public form. Amounts are decimal strings."""
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
+
+from libs.common.contracts.accounts import JournalKind
+from libs.common.contracts.replies.kinds import Amount, BookedCurrency, Instant, JournalId, SignedAmount, UserId, one_of
+
+UserType = Literal["BUYER", "SELLER", "BOTH"]
+UserStatus = Literal["ACTIVE", "SUSPENDED", "PENDING_VERIFICATION"]
 
 
 class User(msgspec.Struct, frozen=True):
     """An account holder."""
 
-    id: str
+    id: UserId
     external_user_id: str
-    type: str
-    status: str
+    type: Annotated[str, one_of(UserType)]
+    status: Annotated[str, one_of(UserStatus)]
     email: str | None
     metadata: dict[str, Any]
-    created_at: str
-    updated_at: str
+    created_at: Instant
+    updated_at: Instant
 
 
 class UserOpened(msgspec.Struct, frozen=True):
@@ -42,17 +48,17 @@ class UserStates(msgspec.Struct, frozen=True):
 class CurrencyBalance(msgspec.Struct, frozen=True):
     """What a user has of one currency; held = reserved + in_escrow."""
 
-    currency: str
-    available: str
-    held: str
-    reserved: str
-    in_escrow: str
+    currency: BookedCurrency
+    available: Amount
+    held: Amount
+    reserved: Amount
+    in_escrow: Amount
 
 
 class Balance(msgspec.Struct, frozen=True):
     """What a user has of every currency."""
 
-    user_id: str
+    user_id: UserId
     balances: tuple[CurrencyBalance, ...]
 
 
@@ -76,27 +82,27 @@ class JournalPosted(msgspec.Struct, frozen=True):
 class BalanceAdjusted(msgspec.Struct, frozen=True):
     """A support agent's change of a balance, and what it left."""
 
-    journal_id: str
-    user_id: str
-    operation: str
-    amount: str
-    currency: str
-    available: str
-    reserved: str
+    journal_id: JournalId
+    user_id: UserId
+    operation: Annotated[str, one_of(Literal["CREDIT", "DEBIT"])]
+    amount: Amount
+    currency: BookedCurrency
+    available: Amount
+    reserved: Amount
     reference: str | None
     description: str | None
-    created_at: str
+    created_at: Instant
 
 
 class Entry(msgspec.Struct, frozen=True):
     """One line of a user's history; `amount` is signed from the account's side."""
 
     id: str
-    account: str
-    currency: str
-    kind: str
-    amount: str
-    balance_after: str
+    account: Annotated[str, one_of(Literal["available", "reserved"])]
+    currency: BookedCurrency
+    kind: Annotated[str, one_of(JournalKind)]
+    amount: SignedAmount
+    balance_after: Amount
     subject: str | None
     description: str | None
-    created_at: str
+    created_at: Instant

@@ -1,41 +1,86 @@
 """What webhooks answers, in the public form."""
 
+from typing import Annotated, Literal
+
 import msgspec
+
+from libs.common.contracts.replies.kinds import DeliveryId, EventId, EventType, Instant, Url, WebhookId, one_of
+
+DeliveryState = Literal["PENDING", "DELIVERED", "EXHAUSTED", "CANCELED"]
 
 
 class Endpoint(msgspec.Struct, frozen=True):
     """A registered URL; never its secret, for replies are stored."""
 
-    id: str
-    url: str
+    id: WebhookId
+    url: Url
     events: tuple[str, ...]
     active: bool
     description: str | None
-    created_at: str
-    updated_at: str
+    created_at: Instant
+    updated_at: Instant
 
 
 class Delivery(msgspec.Struct, frozen=True):
     """An event on its way to an endpoint: PENDING, DELIVERED, EXHAUSTED, or CANCELED because the endpoint was deleted."""
 
-    id: str
-    endpoint_id: str
-    event_id: str
-    event_type: str
-    state: str
+    id: DeliveryId
+    endpoint_id: WebhookId
+    event_id: EventId
+    event_type: EventType
+    state: Annotated[str, one_of(DeliveryState)]
     attempts: int
     last_status: int | None
     last_error: str | None
-    next_attempt_at: str | None
-    created_at: str
+    next_attempt_at: Instant | None
+    created_at: Instant
+
+
+class SentTest(msgspec.Struct, frozen=True):
+    """The delivery of a test event; it is there as soon as the event is logged."""
+
+    id: DeliveryId
+    endpoint_id: WebhookId
+
+
+class SecretRotation(msgspec.Struct, frozen=True):
+    """From when on the new secret is the first of those that sign, and until when the old ones sign beside it."""
+
+    id: WebhookId
+    signs_from: Instant
+    previous_until: Instant
 
 
 class LoggedEvent(msgspec.Struct, frozen=True):
     """One event of the log, as subscribers got it; `position` counts 1, 2, 3 … per tenant."""
 
-    id: str
-    type: str
+    id: EventId
+    type: EventType
     position: int
     sequence: int
-    created_at: str
+    created_at: Instant
     data: msgspec.Raw
+
+
+class StreamedEvent(msgspec.Struct, frozen=True):
+    """One event of the log with what streams choose by; `body` is the JSON that webhook deliveries carry."""
+
+    position: int
+    type: str
+    user_ids: tuple[str, ...]
+    body: msgspec.Raw
+
+
+class LogPart(msgspec.Struct, frozen=True):
+    """Events that follow each other in the log."""
+
+    events: tuple[StreamedEvent, ...]
+
+
+class LogPlace(msgspec.Struct, frozen=True):
+    """The positions of the oldest event that is kept and of the last one, and the one to read on after."""
+
+    oldest: int
+    """One more than `head` when none is kept."""
+    head: int
+    after: int

@@ -28,7 +28,9 @@ async def read_body(call: Call, receive: Receive) -> bytes:
         async with asyncio.timeout(BODY_SECONDS):
             body = await _read(receive)
     except TimeoutError:
+        call.is_endless = True
         raise ApiError("REQUEST_TIMEOUT") from None
+    call.is_endless = False
     if body and not _is_json(call.content_type):
         raise ApiError("UNSUPPORTED_MEDIA_TYPE", content_type=call.content_type[:100])
     return body

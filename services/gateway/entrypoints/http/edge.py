@@ -1,26 +1,34 @@
 """The outermost layer: ids, keys, limits and headers of every request, and one error envelope whatever happens."""
 
-import re
+import asyncio
 import time
+from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.routing import Router
+from starlette.types import Receive, Scope, Send
 
-from libs.common.kernel.ids import new_id
-from services.gateway.clients.rate_limits import RateLimits
+from services.gateway.domain.access import Principal
+from services.gateway.domain.addresses import Network, client_address, origin
 from services.gateway.domain.answers import Answer
+from services.gateway.domain.api_keys import mask
 from services.gateway.domain.errors import ApiError
 from services.gateway.entrypoints.http.bodies import ClientGoneError
 from services.gateway.entrypoints.http.calls import Call, UseCases
+from services.gateway.entrypoints.http.headers import read_headers
+from services.gateway.entrypoints.http.pour import pour
+from services.gateway.entrypoints.http.unrouted import unrouted
 from services.gateway.handlers.authenticate import Authenticator
+from services.gateway.handlers.meter import Meter
+from services.gateway.handlers.notes import Notes
 from services.gateway.handlers.services import RefusedError
 
 IN_FLIGHT_MAX: Final = 1024
 """Requests that may wait at once in one process: beyond them memory would grow with the callers' patience."""
-_REQUEST_ID: Final = re.compile(rb"[0-9A-Za-z._:\-]{1,128}")
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _log = structlog.get_logger("offerhub.http")
@@ -30,15 +38,29 @@ HTTP_ANSWERS = Counter("offerhub_http_answers_total", "Answers, by route and sta
 HTTP_IN_FLIGHT = Gauge("offerhub_http_in_flight", "Requests under way")
 
 
+@lru_cache(maxsize=2_000)
+def _metrics(route: str, status: int) -> tuple[Callable[[float], None], Callable[[], None]]:
+    """Find the two metrics of an answer once: looking labels up costs more than counting."""
+    return HTTP_SECONDS.labels(route).observe, HTTP_ANSWERS.labels(route, status).inc
+
+
 class Edge:
     """Wraps the router; the only place that starts a response."""
 
-    def __init__(self, router: ASGIApp, use_cases: UseCases, authenticator: Authenticator, limits: RateLimits | None) -> None:
-        """Serve this router; without limits every caller may ask as often as it likes."""
+    def __init__(
+        self,
+        router: Router,
+        use_cases: UseCases,
+        authenticator: Authenticator,
+        notes: Notes,
+        proxies: Sequence[Network] = (),
+    ) -> None:
+        """Serve this router. These proxies say whom they speak for."""
         self._router = router
         self._use_cases = use_cases
         self._authenticator = authenticator
-        self._limits = limits
+        self._proxies = proxies
+        self._notes = notes
         self._in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,80 +77,107 @@ class Edge:
             return
         finally:
             self._in_flight -= 1
-        route = getattr(scope.get("route"), "path", "none")
-        HTTP_SECONDS.labels(route).observe(time.perf_counter() - started)
-        HTTP_ANSWERS.labels(route, answer.status).inc()
-        await _send(send, call, answer)
+        route = scope.get("route")
+        path, seconds = getattr(route, "path", "none"), time.perf_counter() - started
+        observe, count = _metrics(path, answer.status)
+        observe(seconds)
+        count()
+        start = _start(call, answer, notice=getattr(route, "notice", ()))
+        if answer.flow is None:
+            await send(start)
+            await send({"type": "http.response.body", "body": b"" if call.method == "HEAD" else answer.body})
+        self._record(call, answer, seconds)
+        if answer.flow is not None:
+            await pour(scope, receive, send, start, answer.flow)
 
     async def _answer(self, call: Call, scope: Scope, receive: Receive, send: Send) -> Answer:
-        try:
-            await self._admit(call, scope)
-            await self._router(scope, receive, send)
-            answer: Answer = scope["offerhub.answer"]
-        except (ApiError, RefusedError) as error:
-            return call.failure(error)
-        except HTTPException as error:
-            code = "METHOD_NOT_ALLOWED" if error.status_code == 405 else "NOT_FOUND"  # noqa: PLR2004 - the router's own two
-            return call.failure(ApiError(code), allow=(error.headers or {}).get("Allow", ""))
-        except ClientGoneError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the edge: our mistake must not become the caller's riddle
-            _log.error("request.failed", request_id=call.request_id, path=call.path, error=repr(error), exc_info=True)
-            return call.failure(ApiError("INTERNAL_ERROR"))
+        answer = await self._attempt(call, self._serve(call, scope, receive, send))
+        if answer.is_replay:
+            await call.meter.forgive()
+        elif call.meter.is_due:
+            counted = await self._attempt(call, _count_late(call, answer))
+            answer = counted if answer.code else answer  # what was done stays done
         return answer
 
-    async def _admit(self, call: Call, scope: Scope) -> None:
+    async def _attempt(self, call: Call, work: Awaitable[Answer]) -> Answer:
+        try:
+            return await work
+        except (ApiError, RefusedError) as error:
+            return call.failure(error)
+        except ClientGoneError:
+            raise
+        except asyncio.CancelledError:
+            # The server stops and has waited as long as it could; the caller shall know where it stands.
+            return call.failure(ApiError("OUTCOME_UNKNOWN" if call.is_begun else "SERVICE_UNAVAILABLE", retry_after=1))
+        except Exception as error:  # noqa: BLE001 - the edge: our mistake must not become the caller's riddle
+            _log.error("request.failed", request_id=call.request_id, path=mask(call.path), error=repr(error), exc_info=True)
+            return call.failure(ApiError("INTERNAL_ERROR"))
+
+    async def _serve(self, call: Call, scope: Scope, receive: Receive, send: Send) -> Answer:
         if self._in_flight > IN_FLIGHT_MAX:
             raise ApiError("SERVICE_UNAVAILABLE", "Too many requests are under way", retry_after=1)
-        call.who = await self._authenticator.identify(call.authorization)
-        await self._count(call, scope)
+        if call.fault is None:
+            call.who = await self._authenticator.identify(call.authorization, call.address)
+        call.meter.owe(None, _caller(call))
+        if not isinstance(call.who, Principal) or call.idempotency_key is None or call.method in _SAFE:
+            await call.meter.count()
+        if call.fault is not None:
+            raise call.fault
+        try:
+            await self._router(scope, receive, send)
+        except HTTPException:
+            raise unrouted(self._router.routes, scope) from None
+        answer: Answer = scope["offerhub.answer"]
+        return answer
 
-    async def _count(self, call: Call, scope: Scope) -> None:
-        if self._limits is None:
+    def _record(self, call: Call, answer: Answer, seconds: float) -> None:
+        if not isinstance(call.who, Principal) or (call.is_claimed and not answer.is_replay):
             return
-        caller = call.who.key_id if call.who is not None else f"ip:{(scope.get('client') or ('?',))[0]}"
-        quota = await self._limits.hit(caller)
-        if quota is None:
-            if call.method not in _SAFE:  # an uncounted write could be one too many; an uncounted read harms nobody
-                raise ApiError("SERVICE_UNAVAILABLE", retry_after=1)
-            return
-        call.quota = quota
-        if quota.is_exceeded:
-            refusal = ApiError("RATE_LIMITED", retry_after=quota.retry_after, limit=quota.limit)
-            refusal.details["retry_after"] = quota.retry_after
-            raise refusal
+        if self._notes.wants(call.method, answer):
+            self._notes.add(call.asked(call.about(is_replay=answer.is_replay)), answer, seconds=seconds)
 
     def _open(self, scope: Scope) -> Call:
-        call = Call(self._use_cases, "", scope["method"], scope["path"])
-        for name, value in scope["headers"]:
-            if name == b"authorization":
-                call.authorization = value.decode("latin-1")
-            elif name == b"idempotency-key":
-                call.idempotency_key = value.decode("latin-1")
-            elif name == b"content-type":
-                call.content_type = value.decode("latin-1")
-            elif name == b"content-length":
-                call.content_length = int(value) if value.isdigit() else 0
-            elif name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
-                call.request_id = value.decode()
-        call.request_id = call.request_id or new_id("req")
+        method: str = scope["method"]
+        meter = Meter(self._use_cases.limits, is_write=method not in _SAFE)
+        call = Call(self._use_cases, method, scope["path"], meter, scope["query_string"].decode("latin-1"))
+        forwarded = read_headers(call, scope["headers"])
+        if "offerhub.malformed" in scope:
+            call.fault = ApiError("INVALID_REQUEST", scope["offerhub.malformed"])
+        call.address = client_address((scope.get("client") or ("",))[0], forwarded, self._proxies)
         scope["offerhub.call"] = call
         scope["app"] = self  # with an app in its scope the router raises what it can't route, and we answer
         return call
 
 
-async def _send(send: Send, call: Call, answer: Answer) -> None:
+def _caller(call: Call) -> str:
+    """Name whose window a request is in: its key's, or that of where it comes from when it acts for nobody."""
+    if isinstance(call.who, Principal):
+        return f"key:{call.who.tenant}:{call.who.key_id}"
+    return f"origin:{origin(call.address)}"
+
+
+async def _count_late(call: Call, answer: Answer) -> Answer:
+    """Count a request that might have been a repeat and was found at fault before anybody could tell."""
+    await call.meter.count()
+    return answer
+
+
+def _start(call: Call, answer: Answer, *, notice: tuple[tuple[str, str], ...]) -> dict[str, Any]:
     headers: list[tuple[bytes, bytes]] = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(answer.body)).encode()),
+        (b"content-type", answer.content_type.encode()),
         (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
         (b"x-request-id", call.request_id.encode()),
+        *((name.encode(), value.encode()) for name, value in (*answer.headers, *notice)),
     ]
-    if call.quota is not None:
+    if answer.flow is None:
+        headers.append((b"content-length", str(len(answer.body)).encode()))
+    quota = call.meter.quota
+    if quota is not None:
         headers += [
-            (b"x-ratelimit-limit", str(call.quota.limit).encode()),
-            (b"x-ratelimit-remaining", str(call.quota.remaining).encode()),
-            (b"x-ratelimit-reset", str(call.quota.reset).encode()),
+            (b"x-ratelimit-limit", str(quota.rule.amount).encode()),
+            (b"x-ratelimit-remaining", str(quota.remaining).encode()),
+            (b"x-ratelimit-reset", str(quota.reset).encode()),
         ]
     if call.is_keyed and call.idempotency_key is not None:
         headers.append((b"x-idempotency-key", call.idempotency_key.encode()))
@@ -136,10 +185,8 @@ async def _send(send: Send, call: Call, answer: Answer) -> None:
         headers.append((b"idempotency-replay", b"true"))
     if answer.retry_after:
         headers.append((b"retry-after", str(answer.retry_after).encode()))
-    if answer.allow:
-        headers.append((b"allow", answer.allow.encode()))
+    if call.is_endless:
+        headers.append((b"connection", b"close"))
     if answer.status == 401:  # noqa: PLR2004 - RFC 9110 asks for the challenge
         headers.append((b"www-authenticate", b"Bearer"))
-    start: dict[str, Any] = {"type": "http.response.start", "status": answer.status, "headers": headers}
-    await send(start)
-    await send({"type": "http.response.body", "body": b"" if call.method == "HEAD" else answer.body})
+    return {"type": "http.response.start", "status": answer.status, "headers": headers}

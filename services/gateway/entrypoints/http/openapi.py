@@ -1,121 +1,188 @@
-"""The OpenAPI 3.1 document: FastAPI's view of the requests, our own of the answers."""
+"""The OpenAPI 3.1 document, made from the table of operations and the types of what they take and answer."""
 
+import inspect
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
-from fastapi.openapi.utils import get_openapi
 
 from services.gateway.domain.access import Scope
-from services.gateway.domain.errors import CATALOGUE
-from services.gateway.entrypoints.http.public import VERSION
+from services.gateway.entrypoints.http.announced import HEADERS, TAG, announced, event_schemas
+from services.gateway.entrypoints.http.examples_of_ours import SHOWN_IDS
+from services.gateway.entrypoints.http.fields import ID_PATTERN, Nothing, example_of
+from services.gateway.entrypoints.http.public import API_VERSION
+from services.gateway.entrypoints.http.responses import JSON, components, responses
 from services.gateway.entrypoints.http.routing import ApiRoute, Operation
+from services.gateway.entrypoints.http.schemas import Schema, body_schemas, query_parameters, ref, reply_schemas
 
-_REF: Final = "#/components/schemas/{name}"
-_ERROR: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["error"],
-    "properties": {
-        "error": {
-            "type": "object",
-            "required": ["code", "message", "details", "request_id", "doc_url", "retryable"],
-            "properties": {
-                "code": {"type": "string", "enum": sorted(CATALOGUE)},
-                "message": {"type": "string"},
-                "details": {"type": "object"},
-                "request_id": {"type": "string"},
-                "doc_url": {"type": "string"},
-                "retryable": {"type": "boolean"},
-            },
-        }
+SECURITY: Final = "ApiKey"
+_SCOPES: Final = {
+    Scope.PUBLIC: "Needs no key.",
+    Scope.ANY: "Needs any valid key.",
+    Scope.MASTER: "Needs the master key.",
+}
+_INFO: Final[Schema] = {
+    "title": "OFFER-HUB",
+    "version": API_VERSION,
+    "summary": "Escrow and payments orchestration for marketplaces",
+    "description": (
+        "Hold a buyer's money, release it to the seller, refund it, or split it after a dispute.\n\n"
+        'A resource comes as `{"data": …}`, a list with `pagination` beside it, an error as `{"error": …}` with a `doc_url` that '
+        "explains it. Amounts are decimal strings; instants are UTC with three decimals. Fields are snake_case in answers; "
+        "requests may spell them in camelCase too, and unknown fields and parameters are refused."
+    ),
+    "license": {"name": "MIT", "identifier": "MIT"},
+}
+_TAGS: Final = {
+    "Users": "Who buys and sells, and what they own. A user is known by your own id for it.",
+    "Wallets": "Where a user's deposits go.",
+    "Orders": "A sale between two users, with its milestones, from the agreement to the end.",
+    "Escrow": "Where the money of an order is kept while the work is under way: neither party can reach it.",
+    "Resolution": "How an order ends: the seller is paid, the buyer gets the money back, or somebody contests it.",
+    "Disputes": "What your support does about a contested order.",
+    "Webhooks": "Where events are sent, what became of them, and the log of all events.",
+    TAG: "What your webhook endpoints and the event stream are told, as it happens and in the order of each thing's own story.",
+    "Auth": "API keys, and whom they stand for.",
+    "Records": "What was asked, by whom, and what it changed.",
+    "Admin": "What the operator does.",
+    "Public": "What anybody may ask.",
+    "Errors": "Every error code, explained.",
+}
+_KEY: Final[Schema] = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "ohk_live_… or ohk_test_…",
+    "description": (
+        "Send your API key as `Authorization: Bearer ohk_live_…`. It is for one marketplace and one mode, live or test. Its "
+        "scopes are `read`, `write` and `support`; none contains another. Each operation says which one it needs."
+    ),
+}
+_PARAMETERS: Final[dict[str, Schema]] = {
+    "IdempotencyKey": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "description": (
+            "`Idempotency-Key` is your name for a request, best a fresh UUID. Repeated with it, the request is not done again "
+            "and gets its first answer; with another body it is refused. It is remembered for 24 hours, for orders and escrow "
+            "7 days, for disputes forever."
+        ),
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+        "example": "550e8400-e29b-41d4-a716-446655440000",
+    },
+    "RequestID": {
+        "name": "X-Request-ID",
+        "in": "header",
+        "required": False,
+        "description": "Your id for this request, to find it in logs: 128 letters, digits and `._:-` at most; else we make one",
+        "schema": {"type": "string"},
+        "example": "checkout-7f3a",
+    },
+    "LastEventID": {
+        "name": "Last-Event-ID",
+        "in": "header",
+        "required": False,
+        "description": "For a stream: the last `id` that you got. It goes on after it.",
+        "schema": {"type": "string", "pattern": "^[0-9]{1,18}$"},
+        "example": "42",
     },
 }
-_PAGINATION: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["has_more", "next_cursor"],
-    "properties": {"has_more": {"type": "boolean"}, "next_cursor": {"type": ["string", "null"]}},
-}
-_HEADERS: Final = {
-    name: {"description": text, "schema": {"type": "string"}}
-    for name, text in {
-        "X-Request-ID": "The request's id: its own, or one we made",
-        "X-Idempotency-Key": "The Idempotency-Key, when one was applied",
-        "X-RateLimit-Limit": "Requests allowed in a window",
-        "X-RateLimit-Remaining": "Requests left in this window",
-        "X-RateLimit-Reset": "Unix second at which the window ends",
-    }.items()
-}
-_IDEMPOTENCY_KEY: Final[dict[str, Any]] = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "required": False,
-    "description": "Repeating the request with the same key returns the first answer",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+_IDS: Final = {
+    "ref": ("The milestone's `ref`, as it was given with the order", {"type": "string", "minLength": 1, "maxLength": 255}),
+    "request_id": (
+        "Our id of the request, or the X-Request-ID it came with",
+        {"type": "string", "minLength": 1, "maxLength": 255},
+    ),
+    "code": ("A code of the error catalogue", {"type": "string", "pattern": "^[A-Z_]+$"}),
 }
 
 
-def document(routes: list[ApiRoute]) -> bytes:
-    """Write the document as JSON."""
-    replies = sorted({route.operation.reply for route in routes if route.operation.reply}, key=lambda reply: reply.__name__)
-    schemas, components = msgspec.json.schema_components(replies, ref_template=_REF)
-    shapes = dict(zip(replies, schemas, strict=True))
-    whole = get_openapi(
-        title="OFFER-HUB",
-        version=VERSION,
-        summary="Escrow and payments orchestration for marketplaces",
-        routes=routes,
-        separate_input_output_schemas=False,
-    )
-    parts = whole.setdefault("components", {})
-    kept = {name: schema for name, schema in parts.get("schemas", {}).items() if "ValidationError" not in name}
-    parts["schemas"] = {**kept, **components, "Error": _ERROR, "Pagination": _PAGINATION}
-    parts["securitySchemes"] = {"ApiKey": {"type": "http", "scheme": "bearer", "bearerFormat": "ohk_live_…"}}
-    for route in routes:
-        _finish(whole["paths"][route.path][route.operation.method.lower()], route.operation, shapes)
-    return msgspec.json.encode(whole)
+def document(routes: Sequence[ApiRoute]) -> bytes:
+    """Describe these routes, as JSON."""
+    return msgspec.json.encode(described(routes))
 
 
-def _finish(entry: dict[str, Any], operation: Operation, shapes: dict[type[msgspec.Struct], dict[str, Any]]) -> None:
-    entry["responses"] = {
-        str(operation.status): {
-            "description": "Done",
-            "headers": _HEADERS,
-            "content": {"application/json": {"schema": _envelope(operation, shapes)}},
+def described(routes: Sequence[ApiRoute]) -> Schema:
+    """Describe those of these routes that answer with a resource: pages and the document itself speak for themselves."""
+    routes = [route for route in routes if route.operation.reply is not None]
+    operations = [route.operation for route in routes]
+    paths: dict[str, Schema] = {}
+    for route in sorted(routes, key=lambda route: route.path.count("/")):  # the resource first, what is part of it later
+        paths.setdefault(route.path, {})[route.operation.method.lower()] = _operation(route)
+    shared = components(operations)
+    replies = sorted({item.reply for item in operations if item.reply is not None}, key=lambda reply: reply.__name__)
+    bodies = sorted({route.body for route in routes if route.body is not Nothing}, key=lambda body: body.__name__)
+    used = {tag for route in routes for tag in route.tags}
+    return {
+        "openapi": "3.1.0",
+        "info": _INFO,
+        "servers": [{"url": "/", "description": "This gateway"}],
+        "tags": [{"name": name, "description": text} for name, text in _TAGS.items() if name in used | {TAG}],
+        "paths": paths,
+        "webhooks": announced(),
+        "components": {
+            "schemas": {**body_schemas(bodies), **reply_schemas(replies), **event_schemas(), **shared["schemas"]},
+            "parameters": {**_PARAMETERS, **HEADERS},
+            "responses": shared["responses"],
+            "headers": shared["headers"],
+            "examples": shared["examples"],
+            "securitySchemes": {SECURITY: _KEY},
         },
-        **{str(status): _failure(status) for status in _statuses(operation)},
     }
-    if operation.path == "/users" and operation.method == "POST":
-        entry["responses"]["200"] = {**entry["responses"]["201"], "description": "The external id was known"}
-    if operation.scope is not Scope.PUBLIC:
-        entry["security"] = [{"ApiKey": []}]
+
+
+def _operation(route: ApiRoute) -> Schema:
+    operation = route.operation
+    summary, description = _told(operation)
+    entry: Schema = {
+        "tags": list(route.tags),
+        "operationId": route.operation_id,
+        "summary": summary,
+        "description": description,
+        "parameters": _parameters(route),
+    }
+    if route.body is not Nothing:
+        required = any(field.is_required() for field in route.body.model_fields.values())
+        content = {JSON: {"schema": ref(route.body.__name__), "example": example_of(route.body)}}
+        entry["requestBody"] = {"required": required, "content": content}
+    entry["responses"] = responses(operation)
+    if operation.scope is Scope.PUBLIC:
+        entry["security"] = []
+    else:
+        entry["security"] = [{SECURITY: [] if operation.scope is Scope.ANY else [operation.scope.value]}]
         entry["x-required-scope"] = operation.scope.value
-    if operation.method != "GET":
-        entry.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
-        if "requestBody" in entry:
-            model = entry["requestBody"]["content"]["application/json"]["schema"]
-            entry["requestBody"] = {"content": {"application/json": {"schema": model}}, "required": False}
+    if operation.deprecated is not None:
+        entry["deprecated"] = True
+        entry["x-sunset"] = operation.deprecated.sunset.isoformat()
+        entry["externalDocs"] = {"url": operation.deprecated.link, "description": "What to use instead"}
+    return entry
 
 
-def _envelope(operation: Operation, shapes: dict[type[msgspec.Struct], dict[str, Any]]) -> dict[str, Any]:
-    item = shapes[operation.reply] if operation.reply else {"type": "object"}
-    if not operation.is_list:
-        return {"type": "object", "required": ["data"], "properties": {"data": item}}
-    pagination = {"$ref": _REF.format(name="Pagination")}
-    properties = {"data": {"type": "array", "items": item}, "pagination": pagination}
-    return {"type": "object", "required": ["data", "pagination"], "properties": properties}
+def _told(operation: Operation) -> tuple[str, str]:
+    """Return (summary, description): the first sentence of the endpoint's docstring, and the rest with what it needs."""
+    text = inspect.getdoc(operation.endpoint) or ""
+    summary, _, rest = text.partition("\n\n")
+    paragraphs = [" ".join(paragraph.split()) for paragraph in rest.split("\n\n") if paragraph]
+    needs = _SCOPES.get(operation.scope, f"Needs the scope `{operation.scope.value}`.")
+    return " ".join(summary.split()).removesuffix("."), "\n\n".join((*paragraphs, needs))
 
 
-def _statuses(operation: Operation) -> list[int]:
-    wanted = {400, 429, 500, 503}
-    if operation.scope is not Scope.PUBLIC:
-        wanted |= {401, 403}
-    if "{" in operation.path:
-        wanted.add(404)
-    if operation.method != "GET":
-        wanted |= {404, 408, 409, 413, 415, 422, 504}
-    return sorted(wanted)
+def _parameters(route: ApiRoute) -> list[Any]:
+    names = ["IdempotencyKey", "RequestID"] if route.operation.is_write else ["RequestID"]
+    if route.operation.stream:
+        names.append("LastEventID")
+    headers = [{"$ref": f"#/components/parameters/{name}"} for name in names]
+    return [*map(_path_parameter, route.operation.ids), *query_parameters(route.query), *headers]
 
 
-def _failure(status: int) -> dict[str, Any]:
-    codes = ", ".join(sorted(code for code, problem in CATALOGUE.items() if problem.status == status))
-    schema = {"$ref": _REF.format(name="Error")}
-    return {"description": codes, "headers": _HEADERS, "content": {"application/json": {"schema": schema}}}
+def _path_parameter(name: str) -> Schema:
+    resource = name.removesuffix("_id")
+    description, schema = _IDS.get(name, (f"The {resource}'s id", {"type": "string", "pattern": ID_PATTERN}))
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": description,
+        "schema": schema,
+        "example": SHOWN_IDS[name],
+    }

@@ -1,7 +1,7 @@
 """Routes that let nobody in before their key is checked, and then read a request strictly.
 
-FastAPI routes and documents; its own request handling is not used, because it reads the body before any dependency runs and
-costs about as much as everything else the gateway does for a request.
+FastAPI routes; its own request handling is not used, because it reads the body before any dependency runs and costs about as
+much as everything else the gateway does for a request.
 """
 
 import inspect
@@ -17,13 +17,17 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as ASGIScope
 
 from libs.common.kernel.ids import looks_like_id
-from services.gateway.domain.access import Scope, allows
+from services.gateway.domain.access import Scope
 from services.gateway.domain.answers import Answer
+from services.gateway.domain.catalogue import CATALOGUE
+from services.gateway.domain.deprecation import Deprecation
 from services.gateway.domain.documents import DocumentError, read_document
 from services.gateway.domain.errors import ApiError, invalid
 from services.gateway.domain.idempotency import is_key
+from services.gateway.domain.limits import Rule
 from services.gateway.entrypoints.http.bodies import read_body
 from services.gateway.entrypoints.http.calls import Call
+from services.gateway.entrypoints.http.complaints import unknown
 from services.gateway.entrypoints.http.fields import Fields, Nothing, read_fields
 
 PREFIX: Final = "/api/v1"
@@ -33,11 +37,15 @@ MISSING: Final = {
     "dispute_id": "DISPUTE_NOT_FOUND",
     "webhook_id": "WEBHOOK_NOT_FOUND",
     "key_id": "API_KEY_NOT_FOUND",
+    "request_id": "REQUEST_NOT_FOUND",
     "ref": "MILESTONE_NOT_FOUND",
+    "code": "NOT_FOUND",
 }
 """Path parameter → the code of a resource that does not exist. What can't be an id is not looked up."""
+_PARAMETER: Final = re.compile(r"{(\w+)}")
 _REF: Final = re.compile(r"[^\x00-\x1f]{1,255}")
 _QUERY_FIELDS_MAX: Final = 30
+_SHOWN_MAX: Final = 100
 
 Endpoint = Callable[..., Awaitable[Answer]]
 
@@ -54,6 +62,29 @@ class Operation:
     """What `data` holds, or its items for a list."""
     is_list: bool = False
     status: int = 200
+    in_maintenance: bool = False
+    """A write that goes on during a maintenance."""
+    limit: Rule | None = None
+    """Counts its requests for each user too: its `field` is one of the body's."""
+    codes: tuple[str, ...] = ()
+    """The errors of its own that it can answer, beside those that follow from what it takes: see `error_codes`."""
+    also: tuple[int, ...] = ()
+    """Other statuses that it answers with the same shape."""
+    shown: dict[str, Any] | None = None
+    """An example of what `data` holds, when the one of its kind does not fit."""
+    stream: str = ""
+    """Frames of the stream that it answers with when it is asked for one; empty when it has none."""
+    deprecated: Deprecation | None = None
+
+    @property
+    def is_write(self) -> bool:
+        """Tell whether it may change something."""
+        return self.method != "GET"
+
+    @property
+    def ids(self) -> list[str]:
+        """The parameters of its path."""
+        return _PARAMETER.findall(self.path)
 
 
 class ApiRoute(APIRoute):
@@ -64,12 +95,13 @@ class ApiRoute(APIRoute):
         super().__init__(path, endpoint, **options)
         hints = get_type_hints(endpoint)
         self.operation = operation
-        self._body: type[Fields] = hints.get("body", Nothing)
-        self._query: type[Fields] = hints.get("query", Nothing)
+        self.notice = operation.deprecated.headers if operation.deprecated is not None else ()
+        self.body: type[Fields] = hints.get("body", Nothing)
+        self.query: type[Fields] = hints.get("query", Nothing)
         parameters = inspect.signature(endpoint).parameters
         self._takes_body, self._takes_query = "body" in parameters, "query" in parameters
-        self._query_names = self._query.names()
-        self._is_write = operation.method != "GET"
+        self._query_names = self.query.names()
+        self._can_pause = operation.is_write and not operation.in_maintenance
         self.app = self._serve
 
     async def _serve(self, scope: ASGIScope, receive: Receive, _send: Send) -> None:
@@ -77,32 +109,36 @@ class ApiRoute(APIRoute):
         scope["offerhub.answer"] = await self._answer(call, scope, receive)
 
     async def _answer(self, call: Call, scope: ASGIScope, receive: Receive) -> Answer:
-        self._authorise(call)
+        call.operation, call.success = self.operation.endpoint.__name__, self.operation.status
+        if self.operation.scope is not Scope.PUBLIC:
+            call.require(self.operation.scope)
+        if self._can_pause:
+            call.use_cases.maintenance.check()
         arguments: dict[str, Any] = scope["path_params"]
         for name, value in arguments.items():
             _check_id(name, value)
+        call.resource_id = next(iter(arguments.values()), None)
         if scope["query_string"] or self._takes_query:
             query = self._read_query(scope["query_string"])
             if self._takes_query:
                 arguments["query"] = query
-        if self._is_write:
+        if self.operation.is_write:
             if call.idempotency_key is not None and not is_key(call.idempotency_key):
-                raise invalid("Idempotency-Key", "write 1 to 255 visible ASCII characters")
+                raise invalid("Idempotency-Key", "write 1 to 255 visible ASCII characters, and no API key")
             call.document = await self._read_document(call, receive)
-            body = read_fields(self._body, call.document)
+            body = read_fields(self.body, call.document)
+            call.redacted = self.body.without_secrets(call.document)
+            if self.operation.limit is not None:
+                rule = self.operation.limit
+                call.meter.owe(rule, f"{call.tenant}:{getattr(body, rule.field)}")
             if self._takes_body:
                 arguments["body"] = body
         answer: Answer = await self.endpoint(call, **arguments)
         return answer
 
-    def _authorise(self, call: Call) -> None:
-        wanted = self.operation.scope
-        if wanted is not Scope.PUBLIC and not allows(call.principal, wanted):
-            raise ApiError("INSUFFICIENT_SCOPE", required_scope=wanted.value, current_scopes=sorted(call.principal.scopes))
-
     def _read_query(self, query_string: bytes) -> Fields:
         if not query_string:
-            return read_fields(self._query, {})
+            return read_fields(self.query, {})
         try:
             pairs = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True, max_num_fields=_QUERY_FIELDS_MAX)
         except ValueError:
@@ -110,13 +146,13 @@ class ApiRoute(APIRoute):
         found: dict[str, str] = {}
         for name, value in pairs:
             if name not in self._query_names:
-                raise invalid(name, "unknown query parameter")
+                raise invalid(name, unknown("query parameter", name, self._query_names))
             if name in found:
                 raise invalid(name, "the parameter is there twice")
             if "\0" in value or "\ufffd" in value:
                 raise invalid(name, "not valid UTF-8 text")
             found[name] = value
-        return read_fields(self._query, found)
+        return read_fields(self.query, found)
 
     async def _read_document(self, call: Call, receive: Receive) -> dict[str, Any]:
         body = await read_body(call, receive)
@@ -127,9 +163,27 @@ class ApiRoute(APIRoute):
 
 
 def _check_id(name: str, value: str) -> None:
-    good = _REF.fullmatch(value) is not None if name == "ref" else name == "code" or looks_like_id(value)
-    if not good:
-        raise ApiError(MISSING[name])
+    is_ours = name not in ("ref", "code", "request_id")
+    if not looks_like_id(value) if is_ours else _REF.fullmatch(value) is None:
+        error = ApiError(MISSING[name])
+        error.details["milestone_ref" if name == "ref" else name] = value[:_SHOWN_MAX]
+        raise error
+
+
+def error_codes(operation: Operation) -> list[str]:
+    """List the errors that an operation can answer: those that follow from what it takes, and those of its own."""
+    found = {"VALIDATION_ERROR", "RATE_LIMITED", "INTERNAL_ERROR", "SERVICE_UNAVAILABLE", *operation.codes}
+    found |= {MISSING[name] for name in operation.ids}
+    if operation.scope is not Scope.PUBLIC:
+        found |= {"UNAUTHORIZED", "ADDRESS_NOT_ALLOWED"}
+    if operation.scope not in (Scope.PUBLIC, Scope.ANY):
+        found.add("INSUFFICIENT_SCOPE")
+    if operation.is_write:
+        found |= {"REQUEST_TIMEOUT", "PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE"}
+        found |= {"IDEMPOTENCY_KEY_REUSED", "IDEMPOTENCY_KEY_IN_PROGRESS"}
+    if operation.is_write and not operation.in_maintenance:  # what a maintenance does not stop, the gateway does alone
+        found |= {"OUTCOME_UNKNOWN", "NOT_EXECUTED"}
+    return [code for code in CATALOGUE if code in found]
 
 
 def add_operations(router: APIRouter, operations: tuple[Operation, ...], *, tag: str) -> None:

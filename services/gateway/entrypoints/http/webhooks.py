@@ -1,85 +1,180 @@
 """Webhook endpoints and their deliveries; the event log."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import Body, Query
+from pydantic import Field
 
-from libs.common.contracts.commands.webhooks import DeleteEndpoint
-from libs.common.contracts.queries.webhooks import GetEndpoint, ListDeliveries, ListEndpoints, ListEvents
+from libs.common.contracts.commands.webhooks import DeleteEndpoint, SendTestEvent, UpdateEndpoint
+from libs.common.contracts.queries.webhooks import GetEndpoint, ListDeliveries, ListEndpoints
 from libs.common.contracts.replies.common import Done
-from libs.common.contracts.replies.webhooks import Delivery, Endpoint, LoggedEvent
+from libs.common.contracts.replies.webhooks import Delivery, DeliveryState, Endpoint, SentTest
 from services.gateway.domain.access import Scope
 from services.gateway.domain.answers import Answer
 from services.gateway.domain.idempotency import DAY
 from services.gateway.entrypoints.http.calls import Calling
-from services.gateway.entrypoints.http.fields import EventList, Fields, HttpUrl, Limit, Name, Note, PageQuery, Position
+from services.gateway.entrypoints.http.fields import (
+    LEFT_OUT,
+    EventList,
+    Fields,
+    HttpUrl,
+    Note,
+    PageQuery,
+    SecretText,
+    Whole,
+    example,
+)
 from services.gateway.entrypoints.http.routing import Operation
-from services.gateway.handlers.register_webhook import NewWebhook, RegisteredEndpoint
+from services.gateway.handlers.register_webhook import NewSecret, NewWebhook, RegisteredEndpoint, RotatedSecret
 
 
 class NewEndpoint(Fields):
-    """A URL and the events it wants: their names, `family.*` or `*`. Without a secret we make one."""
+    """A URL and the events it wants."""
+
+    model_config = example(
+        url="https://your-app.com/webhooks",
+        events=["escrow.*", "order.closed"],
+        secret="your-webhook-secret",  # noqa: S106 - an example
+    )
 
     url: HttpUrl
+    """Where events are posted. It must be https unless the deployment allows private networks."""
     events: EventList
-    secret: Name | None = None
+    """Names of events, `family.*` or `*`."""
+    secret: SecretText | None = None
+    """What deliveries are signed with; without one we make it."""
     description: Note | None = None
+
+
+class EndpointChange(Fields):
+    """What is to change of an endpoint; what is left out stays as it is."""
+
+    model_config = example(events=["escrow.*"], active=True)
+
+    url: Annotated[HttpUrl, LEFT_OUT]
+    events: Annotated[EventList, LEFT_OUT]
+    """Names of events, `family.*` or `*`; they replace those that are there."""
+    description: Annotated[Note | None, LEFT_OUT]
+    """Null removes it."""
+    active: Annotated[bool, LEFT_OUT]
+    """While this is false nothing is delivered; events gather, and are delivered once it is true again."""
+
+
+class SecretChange(Fields):
+    """How an endpoint gets another secret."""
+
+    model_config = example(overlap_seconds=86_400)
+
+    secret: SecretText | None = None
+    """The new secret; without one we make it."""
+    stage_seconds: Annotated[Whole, Field(ge=0, le=604_800)] = 0
+    """For so long the new secret only signs beside the old one, whose signature stays the first."""
+    overlap_seconds: Annotated[Whole, Field(ge=0, le=604_800)] = 86_400
+    """For so long after that the old secret signs beside the new one."""
 
 
 class DeliveryQuery(PageQuery):
     """Filters of an endpoint's deliveries."""
 
-    state: Literal["PENDING", "DELIVERED", "EXHAUSTED"] | None = None
-
-
-class EventQuery(Fields):
-    """Where to go on reading the log."""
-
-    limit: Limit = 20
-    after: Position = 0
+    state: DeliveryState | None = None
+    """Only those that stand here."""
 
 
 async def create_webhook(call: Calling, body: Annotated[NewEndpoint, Body()]) -> Answer:
-    """Register an endpoint. Its signing key, and the secret if we made it, are shown in this answer only."""
+    """Register a webhook endpoint.
+
+    Events are posted to its URL, each signed with the endpoint's secret. `signing_key` is that secret as Standard
+    Webhooks verifiers read it. It, and the `secret` if we made it, are shown in this answer only.
+    """
     webhooks, tenant = call.use_cases.webhooks, call.tenant
     new = NewWebhook(body.url, tuple(body.events), body.secret, body.description)
 
     async def run(command_id: str) -> Answer:
         return await webhooks.register(new, tenant=tenant, command_id=command_id)
 
-    return await call.once(run, window=DAY, storable=False)
+    return await call.once(run, window=DAY, storable=False, service="webhooks")
 
 
 async def list_webhooks(call: Calling, query: Annotated[PageQuery, Query()]) -> Answer:
-    """List endpoints, newest first."""
+    """List webhook endpoints.
+
+    Newest first; never their secrets.
+    """
     return await call.ask_page("webhooks", ListEndpoints(query.limit, query.cursor))
 
 
 async def get_webhook(call: Calling, webhook_id: str) -> Answer:
-    """Get an endpoint; never its secret."""
+    """Get a webhook endpoint.
+
+    Never its secret.
+    """
     return await call.ask("webhooks", GetEndpoint(webhook_id))
 
 
+async def update_webhook(call: Calling, webhook_id: str, body: Annotated[EndpointChange, Body()]) -> Answer:
+    """Change a webhook endpoint.
+
+    Only what is given is changed; what is on its way goes to the new URL. A change that changes nothing is no error, and
+    no event.
+    """
+    given = body.given
+    if "events" in given:
+        given["events"] = tuple(given["events"])
+    return await call.submit("webhooks", lambda _: UpdateEndpoint(webhook_id, **given))
+
+
+async def test_webhook(call: Calling, webhook_id: str) -> Answer:
+    """Send a test event.
+
+    A `webhook.test`, signed like any other event, goes to this endpoint alone, whatever it subscribes to, and is tried
+    once. The answer names the delivery: look there for what became of it.
+    """
+    return await call.submit("webhooks", lambda _: SendTestEvent(webhook_id))
+
+
+async def rotate_webhook_secret(call: Calling, webhook_id: str, body: Annotated[SecretChange, Body()]) -> Answer:
+    """Rotate an endpoint's secret.
+
+    While both secrets are good every delivery carries the signatures of both in `webhook-signature`.
+    `X-OfferHub-Signature` has room for one: that of the old secret until `signs_from`, that of the new one from then on.
+    """
+    webhooks, tenant = call.use_cases.webhooks, call.tenant
+    new = NewSecret(webhook_id, body.secret, body.overlap_seconds, body.stage_seconds)
+
+    async def run(command_id: str) -> Answer:
+        return await webhooks.rotate(new, tenant=tenant, command_id=command_id)
+
+    return await call.once(run, window=DAY, storable=False, service="webhooks")
+
+
 async def delete_webhook(call: Calling, webhook_id: str) -> Answer:
-    """Stop deliveries to an endpoint for good."""
+    """Delete a webhook endpoint.
+
+    Deliveries to it stop for good.
+    """
     return await call.submit("webhooks", lambda _: DeleteEndpoint(webhook_id))
 
 
 async def list_deliveries(call: Calling, webhook_id: str, query: Annotated[DeliveryQuery, Query()]) -> Answer:
-    """List an endpoint's deliveries, newest first."""
+    """List an endpoint's deliveries.
+
+    Newest first: which event is on its way or has arrived, after how many attempts, and what the endpoint said last.
+    """
     return await call.ask_page("webhooks", ListDeliveries(webhook_id, query.limit, query.cursor, query.state))
-
-
-async def list_events(call: Calling, query: Annotated[EventQuery, Query()]) -> Answer:
-    """Read the event log, oldest first, after a position."""
-    return await call.ask_page("webhooks", ListEvents(query.limit, query.after))
 
 
 OPERATIONS = (
     Operation("POST", "/webhooks", create_webhook, Scope.WRITE, RegisteredEndpoint, status=201),
     Operation("GET", "/webhooks", list_webhooks, Scope.READ, Endpoint, is_list=True),
     Operation("GET", "/webhooks/{webhook_id}", get_webhook, Scope.READ, Endpoint),
-    Operation("DELETE", "/webhooks/{webhook_id}", delete_webhook, Scope.WRITE, Done),
+    Operation("PATCH", "/webhooks/{webhook_id}", update_webhook, Scope.WRITE, Endpoint),
+    Operation(
+        "POST", "/webhooks/{webhook_id}/test", test_webhook, Scope.WRITE, SentTest, status=201, codes=("INVALID_STATE",)
+    ),
+    Operation(
+        "POST", "/webhooks/{webhook_id}/rotate-secret", rotate_webhook_secret, Scope.WRITE, RotatedSecret, status=201,
+        codes=("INVALID_STATE",),
+    ),
+    Operation("DELETE", "/webhooks/{webhook_id}", delete_webhook, Scope.WRITE, Done, shown={"id": "wh_01ABCDEF"}),
     Operation("GET", "/webhooks/{webhook_id}/deliveries", list_deliveries, Scope.READ, Delivery, is_list=True),
-    Operation("GET", "/events", list_events, Scope.READ, LoggedEvent, is_list=True),
-)
+)  # fmt: skip

@@ -1,0 +1,84 @@
+"""The event log: read in pages, or streamed as it grows."""
+
+from typing import Annotated, Final
+
+from fastapi import Query
+
+from libs.common.contracts.event_filters import ALL
+from libs.common.contracts.queries.webhooks import ListEvents
+from libs.common.contracts.replies.webhooks import LoggedEvent
+from libs.common.kernel.ids import new_id
+from services.gateway.domain.access import Scope
+from services.gateway.domain.answers import Answer
+from services.gateway.domain.errors import invalid
+from services.gateway.domain.streams import SHOWN, Wish
+from services.gateway.entrypoints.http.calls import Call, Calling
+from services.gateway.entrypoints.http.fields import EventNames, Fields, Flag, Id, Instant, Limit, Position, read_position
+from services.gateway.entrypoints.http.routing import Operation
+from services.gateway.handlers.stream import Asked
+from services.gateway.handlers.streams import Start
+from services.gateway.store.leases import Lease
+
+_PAGED: Final = frozenset({"limit", "after"})
+_HEADERS: Final = (("x-accel-buffering", "no"),)
+
+
+class EventQuery(Fields):
+    """Which part of the log, and what of it."""
+
+    limit: Limit = 20
+    """How many items a page has. Not for a stream."""
+    after: Position = 0
+    """The position of the last event you have; `next_cursor` of the page before. Not for a stream."""
+    cursor: Position | None = None
+    """For a stream: go on after this position. A `Last-Event-ID` header goes before it."""
+    since: Instant | None = None
+    """For a stream: begin with what was logged since then, instead of now."""
+    events: EventNames | None = None
+    """For a stream: names of events, `family.*` or `*`, separated by commas."""
+    user_id: Id | None = None
+    """For a stream: only events that concern this user."""
+    takeover: Flag = False
+    """For a stream: end the one that is open, instead of being refused."""
+
+
+async def list_events(call: Calling, query: Annotated[EventQuery, Query()]) -> Answer:
+    """Read the event log.
+
+    Every event of your marketplace, oldest first, after a position. Nothing is left out and nothing comes twice:
+    positions count 1, 2, 3 …
+
+    With `Accept: text/event-stream` it is a stream of Server-Sent Events that goes on as events happen: `id` is the position,
+    `event` the type, `data` what a webhook delivery would carry. A client that comes back with the last id, as `Last-Event-ID` or
+    `cursor`, misses nothing. A `ping` comes every 15 seconds; `reset` says that what came after your position is not
+    kept any more. A key has one stream, and one for each `user_id` it asks for.
+    """
+    streams = "text/event-stream" in call.accept.lower()
+    misplaced = (query.model_fields_set & _PAGED) if streams else (query.model_fields_set - _PAGED)
+    if misplaced:
+        hint = "not for a stream: it has no pages" if streams else "only for a stream: send Accept: text/event-stream"
+        raise invalid(min(misplaced), hint)
+    if not streams:
+        return await call.ask_page("webhooks", ListEvents(query.limit, query.after))
+    asked = Asked(
+        lease=Lease(call.tenant, call.principal.key_id, query.user_id or "", new_id("req")),
+        wish=Wish(query.events or (ALL,), query.user_id or ""),
+        authorization=call.authorization or "",
+        address=call.address,
+    )
+    flow = await call.use_cases.streams.open(asked, _start(call, query), takeover=query.takeover)
+    return Answer(200, b"", content_type="text/event-stream", headers=_HEADERS, flow=flow)
+
+
+def _start(call: Call, query: EventQuery) -> Start:
+    if query.cursor is not None and query.since is not None:
+        raise invalid("since", "give a cursor or an instant, not both")
+    if call.last_event_id:
+        try:
+            return Start(after=read_position(call.last_event_id), named="Last-Event-ID")
+        except ValueError as error:
+            raise invalid("Last-Event-ID", str(error)) from None
+    return Start(after=query.cursor, since=query.since)
+
+
+OPERATIONS = (Operation("GET", "/events", list_events, Scope.READ, LoggedEvent, is_list=True, stream=SHOWN),)

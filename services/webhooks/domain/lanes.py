@@ -1,0 +1,108 @@
+"""An endpoint's lane: how much of a process it may have, and when its backlog is parked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from services.webhooks.domain.attempts import LaneKey
+
+START: Final = 4
+"""Deliveries under way at once to an endpoint of which nothing is known."""
+SLOW_SECONDS: Final = 1.0
+"""Whoever lets a delivery wait longer than this has no claim to the slots that are kept for the quick."""
+PARK_SECONDS_MAX: Final = 300.0
+RETRY_AFTER_MAX: Final = 86_400.0
+_BUSY: Final = frozenset({429, 502, 503, 504})
+_ASKING: Final = frozenset({429, 503})
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """After `failures` in a row a lane is parked, for `park_seconds` at first, doubled with each probe that fails.
+
+    A lane that has failed for `disable_seconds` on end ends as an endpoint that is not active.
+    """
+
+    failures: int
+    park_seconds: float
+    disable_seconds: float
+
+
+def retry_after(status: int | None, header: str | None, now: datetime) -> float:
+    """Return the seconds that a receiver asked us to wait, from 0 to a day: a number or a date (RFC 9110, 10.2.3)."""
+    if status not in _ASKING or not header:
+        return 0.0
+    text = header.strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:9]), RETRY_AFTER_MAX)
+    try:
+        date = parsedate_to_datetime(text)
+    except (ValueError, IndexError, OverflowError):
+        return 0.0
+    wait = (date if date.tzinfo else date.replace(tzinfo=UTC)) - now
+    return min(max(wait.total_seconds(), 0.0), RETRY_AFTER_MAX)
+
+
+def is_overloaded(status: int | None) -> bool:
+    """Tell whether an attempt, answered so or not at all, says that fewer at once would be better."""
+    return status is None or status in _BUSY
+
+
+@dataclass(slots=True)
+class Lane:
+    """What one process knows of an endpoint: additive increase, multiplicative decrease, between 1 and the ceiling."""
+
+    ceiling: int
+    limit: float = 0.0
+    is_proven: bool = False
+    """Its last answer was a good one."""
+    started: dict[tuple[str, str], float] = field(default_factory=dict)
+    """When each delivery under way began, in seconds of the loop's clock, by (id, token)."""
+
+    def __post_init__(self) -> None:
+        """Start carefully."""
+        self.limit = float(min(START, self.ceiling))
+
+    def end(self, key: tuple[str, str], *, is_delivered: bool, is_overload: bool) -> None:
+        """Learn from an attempt that ended."""
+        self.started.pop(key)
+        self.is_proven = is_delivered
+        if is_delivered:
+            self.limit = min(self.limit + 1.0 / self.limit, float(self.ceiling))
+        elif is_overload:
+            self.limit = max(self.limit / 2.0, 1.0)
+
+    def has_claim(self, now: float) -> bool:
+        """Tell whether it may have of the slots that are kept for those who answer, and answer quickly."""
+        return self.is_proven and all(now - started < SLOW_SECONDS for started in self.started.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a process has to give: slots in all, of those the ones anybody may have, and how its lanes stand."""
+
+    slots: int
+    open_slots: int
+    lanes: Mapping[LaneKey, "LaneRoom"]
+    default: int
+
+
+@dataclass(frozen=True, slots=True)
+class LaneRoom:
+    """One lane's limit, how many deliveries of it are under way, and whether it may have more than the open slots."""
+
+    limit: int
+    busy: int
+    is_quick: bool
+
+
+def room(lanes: Mapping[LaneKey, Lane], *, concurrency: int, ceiling: int, now: float) -> Room:
+    """Share a process out; a quarter of its slots is kept for lanes whose endpoints answer."""
+    stand = {key: LaneRoom(int(lane.limit), len(lane.started), lane.has_claim(now)) for key, lane in lanes.items()}
+    busy = sum(lane.busy for lane in stand.values())
+    slow = sum(lane.busy for lane in stand.values() if not lane.is_quick)
+    slots = max(concurrency - busy, 0)
+    open_slots = min(max(concurrency - concurrency // 4 - slow, 0), slots)
+    return Room(slots, open_slots, stand, min(START, ceiling))

@@ -1,0 +1,23 @@
+"""A ledger in this process on real servers, and who asks it."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from libs.common.persistence.migrate import migrate
+from libs.common.settings import ServiceSettings
+from tests.support.market import Market
+from tests.support.workers import ROLE_SECRET, settings
+
+
+@pytest.fixture
+async def config(postgres_url: str, amqp_url: str, bus_prefix: str) -> ServiceSettings:
+    await migrate(postgres_url, role_secret=ROLE_SECRET)
+    return settings(postgres_url, amqp_url, bus_prefix)
+
+
+@pytest.fixture
+async def market(config: ServiceSettings) -> AsyncIterator[Market]:
+    """A market without its services: a test starts those it needs."""
+    async with Market.on(config) as made:
+        yield made

@@ -1,0 +1,187 @@
+"""Three shops on one platform: two marketplaces, and the test mode of the first. Everything is real and in this process."""
+
+import contextlib
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+from pydantic import SecretStr
+
+from libs.common.kernel.clock import SystemClock
+from libs.common.kernel.ids import Tenant
+from services.escrow.app import build as build_escrow
+from services.escrow.settings import EscrowSettings
+from services.gateway.domain.api_keys import mint
+from services.ledger.app import build as build_ledger
+from services.payouts.app import build as build_payouts
+from services.payouts.settings import PayoutsSettings
+from services.webhooks.app import build as build_webhooks
+from tests.e2e.market import Market
+from tests.support.gateway import Served, gateway_settings, make_key, serving
+from tests.support.webhooks import webhooks_settings
+from tests.support.workers import running, settings, until
+
+SCOPES = ("read", "write", "support")
+_ROWS = {
+    "ledger.users": "*", "ledger.accounts": "*", "escrow.orders": "*", "webhooks.endpoints": "*",
+    "gateway.api_keys": "tenant, id, name, scopes, allowed_ips, expires_at, replaced_by, retires_at, revoked_at",
+}  # fmt: skip
+
+
+@dataclass
+class Shop:
+    """One tenant with a key of every kind and a sample of everything it can have."""
+
+    marketplace: str
+    mode: str
+    served: Served
+    mark: str = field(default_factory=lambda: f"mark{secrets.token_hex(8)}")
+    """Stands in every text of this shop: wherever it turns up, something of this shop is shown."""
+    keys: dict[str, str] = field(default_factory=dict)
+    """By scope, and `full`, `second` (full too), `expired`, `revoked` and `elsewhere`."""
+    sample: dict[str, str] = field(default_factory=dict)
+    """An id of each kind: user, seller, order, dispute, webhook, key, entry, request, delivery; and its marketplace and mode."""
+
+    @property
+    def tenant(self) -> Tenant:
+        return Tenant(f"{self.marketplace}:{self.mode}")
+
+    @property
+    def market(self) -> Market:
+        """What its backend does in a few words."""
+        return Market(self.served.client, api_key=self.keys["full"], support_key=self.keys["full"])
+
+    async def make(self, path: str, body: Any = None) -> dict[str, Any]:
+        return await self.market.make(path, body)
+
+    async def user(self, *, credit: str | None = None) -> str:
+        user: str = (await self.make("/users", {"external_user_id": f"{self.mark}-{secrets.token_hex(4)}"}))["id"]
+        if credit:
+            await self.market.credit(user, credit)
+        return user
+
+    async def order(self, status: str = "ORDER_CREATED") -> str:
+        """An order of ten between two new users, as far as `status`."""
+        buyer, seller = await self.user(credit="10.00"), await self.user()
+        milestones = [{"ref": "m1", "title": self.mark, "amount": "10.00"}]
+        order = await self.market.order(buyer, seller, title=self.mark, milestones=milestones)
+        steps: dict[str, tuple[str, Any]] = {
+            "FUNDS_RESERVED": ("reserve", None),
+            "ESCROW_FUNDING": ("escrow", {"amount": "10.00", "currency": "USD"}),
+            "IN_PROGRESS": ("escrow/fund", None),
+            "COMPLETED": ("milestones/m1/complete", None),
+            "DISPUTED": ("resolution/dispute", {"opened_by": "BUYER", "description": self.mark}),
+        }
+        if status != "ORDER_CREATED":
+            for reached, (step, body) in steps.items():
+                await self.make(f"/orders/{order}/{step}", body)
+                if reached == status:
+                    break
+        return order
+
+    async def dispute(self) -> str:
+        """An open dispute."""
+        dispute: str = (await self.market.get(f"/orders/{await self.order('DISPUTED')}")).json()["data"]["dispute"]["id"]
+        return dispute
+
+    async def key(self, **fields: Any) -> dict[str, Any]:
+        """A new key of this shop."""
+        wanted = {"name": self.mark, "scopes": list(SCOPES), "marketplace": self.marketplace, "mode": self.mode}
+        return await make_key(self.served, **(wanted | fields))
+
+    async def webhook(self) -> str:
+        """A new endpoint; nothing listens there."""
+        body = {"url": f"http://127.0.0.1:9/{self.mark}", "events": ["webhook.exhausted"], "description": self.mark}
+        webhook: str = (await self.make("/webhooks", body))["id"]
+        return webhook
+
+
+@dataclass
+class World:
+    """The gateway, the database as its owner sees it, and the shops."""
+
+    served: Served
+    owner: asyncpg.Connection
+    shop: Shop
+    rival: Shop
+    rehearsal: Shop
+    """The first marketplace in test mode."""
+
+    async def rows(self, *shops: Shop) -> dict[str, list[str]]:
+        """What these shops have, table by table."""
+        tenants = [shop.tenant for shop in shops]
+        found = {}
+        for table, columns in _ROWS.items():
+            query = f"SELECT r::text FROM (SELECT {columns} FROM {table} WHERE tenant = ANY($1)) r ORDER BY 1"
+            found[table] = [row[0] for row in await self.owner.fetch(query, tenants)]
+        return found
+
+
+@contextlib.asynccontextmanager
+async def open_world(postgres_url: str, amqp_url: str, bus_prefix: str) -> AsyncIterator[World]:
+    """Start all services and a gateway on a migrated database, and let three shops set up."""
+    config = settings(postgres_url, amqp_url, bus_prefix)
+    url = SecretStr(postgres_url)
+    escrow = EscrowSettings(database_url=url)  # type: ignore[call-arg]
+    payouts = PayoutsSettings(database_url=url, wallet_keys=SecretStr(f"test:{'6b' * 32}"))  # type: ignore[call-arg]
+    webhooks = webhooks_settings(postgres_url, amqp_url, bus_prefix)
+    services = (build_ledger(), build_escrow(escrow), build_payouts(payouts), build_webhooks(webhooks))
+    async with contextlib.AsyncExitStack() as stack:
+        for service in services:
+            await stack.enter_async_context(running(service, config))
+        served = await stack.enter_async_context(serving(gateway_settings(postgres_url, amqp_url, bus_prefix)))
+        await served.gateway.link.wait_up(10)
+        owner = await asyncpg.connect(postgres_url)
+        stack.push_async_callback(owner.close)
+        places = (("shop", "live"), ("rival", "live"), ("shop", "test"))
+        shops = [Shop(marketplace, mode, served) for marketplace, mode in places]
+        for shop in shops:
+            await _set_up(shop, owner)
+        yield World(served, owner, *shops)
+
+
+async def _set_up(shop: Shop, owner: asyncpg.Connection) -> None:
+    for name in ("full", "second", "expired", "revoked"):
+        shop.keys[name] = (await shop.key())["key"]
+    for scope in SCOPES:
+        shop.keys[scope] = (await shop.key(scopes=[scope]))["key"]
+    shop.keys["elsewhere"] = (await shop.key(allowed_ips=["192.0.2.1"]))["key"]
+    shop.keys["unknown"] = mint(secrets.token_bytes(8), "cmd_1", "live")
+    for name, column in (("expired", "expires_at"), ("revoked", "revoked_at")):
+        past = SystemClock().now() - timedelta(seconds=1)
+        await owner.execute(f"UPDATE gateway.api_keys SET {column} = $1 WHERE id = $2", past, await _id_of(shop, shop.keys[name]))
+    order = await shop.order("DISPUTED")
+    shown = (await shop.market.get(f"/orders/{order}")).json()["data"]
+    buyer = shown["buyer_id"]
+    entries = (await shop.market.get(f"/users/{buyer}/ledger")).json()["data"]
+    shop.sample = {
+        "user": buyer,
+        "seller": shown["seller_id"],
+        "order": order,
+        "dispute": shown["dispute"]["id"],
+        "webhook": await shop.webhook(),
+        "key": (await shop.key())["id"],
+        "entry": entries[0]["id"],
+        "request": (await until(lambda: _audited(shop)))[-1]["id"],
+        "delivery": "whd_00000000000000000000000000",
+        "marketplace": shop.marketplace,
+        "mode": shop.mode,
+    }
+    await until(lambda: _has_wallet(shop, buyer))
+
+
+async def _audited(shop: Shop) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = (await shop.market.get("/audit/logs")).json()["data"]
+    return found
+
+
+async def _id_of(shop: Shop, key: str) -> str:
+    me: str = (await shop.market.get("/me", key=key)).json()["data"]["api_key_id"]
+    return me
+
+
+async def _has_wallet(shop: Shop, user: str) -> bool:
+    return (await shop.market.get(f"/users/{user}/wallet")).status_code == 200

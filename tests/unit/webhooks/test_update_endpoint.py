@@ -1,0 +1,98 @@
+"""Changing an endpoint, and asking for a test of it."""
+
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from libs.common.contracts.commands.webhooks import SendTestEvent, UpdateEndpoint
+from libs.common.contracts.replies.webhooks import Endpoint, SentTest
+from libs.common.kernel.errors import Refusal
+from libs.common.kernel.ids import Tenant, new_id
+from libs.common.messaging.use_cases import Context
+from libs.common.persistence.state import State
+from services.webhooks.domain.endpoints import url_problem
+from services.webhooks.domain.event_filters import wants
+from services.webhooks.handlers import send_test_event
+from services.webhooks.handlers.update_endpoint import UpdateEndpointUseCase
+from services.webhooks.store.rows import ENDPOINTS, EndpointRow
+
+TENANT = Tenant("acme:live")
+MADE, NOW = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
+CONTEXT = Context(TENANT, "cmd_7", "", NOW, "bat_1", new_id)
+UPDATE = UpdateEndpointUseCase(lambda url: url_problem(url, allow_private=False))
+ROW = EndpointRow(TENANT, "wh_1", "https://x.test", ("*",), "mine", active=True, sequence=4, created_at=MADE, updated_at=MADE)
+
+
+def _state(row: EndpointRow = ROW) -> State:
+    state = State()
+    state.put(ENDPOINTS, row)
+    return state
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (UpdateEndpoint("wh_1", url="https://y.test"), {"url": "https://y.test"}),
+        (UpdateEndpoint("wh_1", events=("order.*", "order.*")), {"events": ("order.*",)}),
+        (UpdateEndpoint("wh_1", description=None), {"description": None}),
+        (UpdateEndpoint("wh_1", description="ours"), {"description": "ours"}),
+        (UpdateEndpoint("wh_1", active=False), {"active": False}),
+    ],
+)
+def test_what_is_given_is_changed_and_announced(change: UpdateEndpoint, expected: dict[str, object]) -> None:
+    decision = UPDATE.decide(_state(), change, CONTEXT)
+    assert isinstance(decision.reply, Endpoint)
+    assert isinstance(decision.before, Endpoint)
+    before, after = msgspec.structs.asdict(decision.before), msgspec.structs.asdict(decision.reply)
+    changed = {name: value for name, value in after.items() if before[name] != value}
+    assert changed == expected | {"updated_at": "2026-01-02T00:00:00.000Z"}
+    assert [(event.type, event.sequence) for event in decision.events] == [("webhook.updated", 5)]
+
+
+@pytest.mark.parametrize("change", [UpdateEndpoint("wh_1"), UpdateEndpoint("wh_1", url=ROW.url, events=("*",), active=True)])
+def test_a_change_that_changes_nothing_is_told_to_nobody(change: UpdateEndpoint) -> None:
+    decision = UPDATE.decide(_state(), change, CONTEXT)
+    assert isinstance(decision.reply, Endpoint)
+    assert (decision.rows, decision.events) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        (UpdateEndpoint("wh_1", url="http://x.test"), "url"),
+        (UpdateEndpoint("wh_1", url="https://10.0.0.1"), "url"),
+        (UpdateEndpoint("wh_1", events=("nope",)), "events"),
+        (UpdateEndpoint("wh_1", events=()), "events"),
+        (UpdateEndpoint("wh_1", description="d" * 501), "description"),
+    ],
+)
+def test_a_refusal_names_the_field_and_changes_nothing(change: UpdateEndpoint, field: str) -> None:
+    decision = UPDATE.decide(_state(), change, CONTEXT)
+    assert isinstance(decision.reply, Refusal)
+    assert decision.reply.details["fields"][0]["field"] == field
+    assert (decision.rows, decision.events) == ((), ())
+
+
+def test_a_test_event_is_numbered_and_names_its_delivery() -> None:
+    decision = send_test_event.decide(_state(), SendTestEvent("wh_1"), CONTEXT)
+    assert decision.reply == SentTest("whd_7", "wh_1")
+    assert [(event.type, event.aggregate, event.sequence) for event in decision.events] == [("webhook.test", "webhook:wh_1", 5)]
+
+
+def test_nothing_is_sent_to_what_is_not_active_or_not_there() -> None:
+    paused = msgspec.structs.replace(ROW, active=False)
+    replies = [
+        send_test_event.decide(_state(paused), SendTestEvent("wh_1"), CONTEXT).reply,
+        send_test_event.decide(State(), SendTestEvent("wh_1"), CONTEXT).reply,
+        UPDATE.decide(State(), UpdateEndpoint("wh_1"), CONTEXT).reply,
+    ]
+    codes = [reply.code for reply in replies if isinstance(reply, Refusal)]
+    assert codes == ["INVALID_STATE", "WEBHOOK_NOT_FOUND", "WEBHOOK_NOT_FOUND"]
+
+
+@pytest.mark.parametrize("filters", [("*",), ("order.*",), ("webhook.*",)])
+def test_a_test_is_for_its_endpoint_alone(filters: tuple[str, ...]) -> None:
+    test = {"filters": filters, "event_type": "webhook.test", "aggregate": "webhook:wh_1"}
+    assert wants(endpoint_id="wh_1", **test)  # type: ignore[arg-type]
+    assert not wants(endpoint_id="wh_2", **test)  # type: ignore[arg-type]
