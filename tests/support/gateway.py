@@ -78,6 +78,7 @@ def gateway_settings(postgres_url: str, amqp_url: str, bus_prefix: str, **others
         "queue_expires_ms": QUEUE_EXPIRES_MS,
         "master_key": MASTER_KEY,
         "rate_limits": "off",
+        "recorded_reads": 0.0,
         "port": 0,
     }
     return GatewaySettings(**(values | others))
@@ -209,7 +210,7 @@ class FakeServices:
 
 @contextlib.asynccontextmanager
 async def fake_services(amqp_url: str, bus_prefix: str) -> AsyncIterator[FakeServices]:
-    """Consume every service's queues for the length of a block."""
+    """Consume every service's queues for the length of a block; what nobody consumed before is thrown away."""
     fake = FakeServices()
     topology = Topology(bus_prefix, QUEUE_EXPIRES_MS)
     async with await aio_pika.connect(amqp_url) as connection:
@@ -217,6 +218,7 @@ async def fake_services(amqp_url: str, bus_prefix: str) -> AsyncIterator[FakeSer
         for service in SERVICES:
             for spec in (topology.command_queue(service), topology.query_queue(service)):
                 queue = await channel.get_queue(spec.name)
+                await queue.purge()
 
                 async def on_message(message: AbstractIncomingMessage) -> None:
                     await fake.accept(channel, message)

@@ -208,7 +208,7 @@ RECIPES: dict[str, Recipe] = {
     "release_order": _settle,
     "refund_order": _refund,
     "open_dispute": _dispute,
-    "list_disputes": _listed(cursor="dispute", order_id="order", opened_by="user", user_id="user"),
+    "list_disputes": _listed(cursor="dispute", order_id="order", user_id="user"),
     "get_dispute": _sampled(dispute_id="dispute"),
     "list_comments": _sampled(dispute_id="dispute"),
     "comment_dispute": _comment,

@@ -156,7 +156,7 @@ async def _set_up(shop: Shop, owner: asyncpg.Connection) -> None:
     order = await shop.order("DISPUTED")
     shown = (await shop.market.get(f"/orders/{order}")).json()["data"]
     buyer = shown["buyer_id"]
-    entries = (await shop.market.get(f"/users/{buyer}/ledger")).json()["data"]
+    history = (await shop.market.get(f"/users/{buyer}/ledger?limit=1")).json()
     shop.sample = {
         "user": buyer,
         "seller": shown["seller_id"],
@@ -164,7 +164,7 @@ async def _set_up(shop: Shop, owner: asyncpg.Connection) -> None:
         "dispute": shown["dispute"]["id"],
         "webhook": await shop.webhook(),
         "key": (await shop.key())["id"],
-        "entry": entries[0]["id"],
+        "entry": history["pagination"]["next_cursor"],
         "request": (await until(lambda: _audited(shop)))[-1]["id"],
         "delivery": "whd_00000000000000000000000000",
         "marketplace": shop.marketplace,

@@ -37,11 +37,11 @@ async def _page(pool: asyncpg.Pool, item: Asked[ListEntries]) -> Page[msgspec.Ra
         return bounds
     start = beginning(query.user_id, None if query.currency is None else as_currency(query.currency))
     positions = start if query.cursor is None else read_cursor(query.cursor, start)
-    if positions is None:
-        return invalid("cursor", "not a next_cursor of this list")
-    found = await reads.lines(pool, tenant, positions, limit=bounds.limit + 1)
+    found = {} if positions is None else await reads.lines(pool, tenant, positions, limit=bounds.limit + 1)
     if not found and not await reads.users(pool, [(tenant, query.user_id)]):
         return no_user(query.user_id)
+    if positions is None:
+        return invalid("cursor", "not a next_cursor of this list")
     lines = list(itertools.islice(newest_first(found), bounds.limit + 1))
     headings = await reads.headings(pool, tenant, {line.journal_id for line in lines})
     return page_of(_views(with_cursors(lines, pinned(positions, found)), headings), limit=bounds.limit)

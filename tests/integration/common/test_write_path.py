@@ -283,9 +283,7 @@ async def test_twenty_connection_losses_dead_letter_nothing(
             ids += batch
             await _publish(config, [_envelope(tenant, message_id, _credit(user, UNIT)) for message_id in batch])
             await _drop_database_connections(owner, worker)
-            connection = worker.broker._connection
-            assert connection is not None
-            await connection.transport.connection.close()  # type: ignore[union-attr]
+            await _drop_broker_connection(worker)
 
         async def posted() -> bool:
             return await _journals(owner, tenant) == set(ids)
@@ -301,3 +299,13 @@ async def _drop_database_connections(owner: asyncpg.Connection, worker: Worker) 
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
         " AND application_name = 'offerhub-ledger'"
     )
+
+
+async def _drop_broker_connection(worker: Worker) -> None:
+    connection = worker.broker._connection
+    assert connection is not None
+
+    async def transport() -> Any:
+        return connection.transport  # None while it is connecting anew
+
+    await (await until(transport)).connection.close()

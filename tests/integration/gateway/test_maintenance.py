@@ -9,7 +9,7 @@ from services.gateway.settings import GatewaySettings
 from tests.support.gateway import FakeServices, Served, error_of, make_key, serving
 from tests.support.workers import until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("no_records")]
 ORDER = {"buyer_id": "usr_1", "seller_id": "usr_2", "amount": "100.00", "title": "Logo"}
 ENABLE, DISABLE, STATE = "/admin/maintenance/enable", "/admin/maintenance/disable", "/admin/maintenance"
 
