@@ -241,7 +241,7 @@ RECIPES: dict[str, Recipe] = {
     "list_errors": _plain,
     "get_error": _error,
 }
-ELSEWHERE = {"list_events": {"cursor", "user_id"}}
-"""What only the stream takes, by operation: tests/integration/gateway/test_stream.py tries these."""
+ELSEWHERE = {"list_events": {"cursor", "user_id"}, "list_disputes": {"opened_by"}}
+"""By operation: what only the stream takes (tests/integration/gateway/test_stream.py tries these), and a side, which is no id."""
 NOT_OURS = {"external_user_id", "code", "ref"}
 """Names that look like ids and are the caller's own, or no shop's at all."""
