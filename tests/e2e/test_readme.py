@@ -2,13 +2,12 @@
 
 import json
 import os
-import shlex
 import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.support.walkthrough import blocks, play
+from tests.support.walkthrough import blocks, play, write_run_env
 
 README = Path(__file__).parents[2] / "README.md"
 _SECONDS = 60
@@ -21,9 +20,7 @@ def _lines() -> str:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the lines are for curl")
 def test_the_first_escrow_pays_the_seller(stack: dict[str, str], tmp_path: Path) -> None:
-    state = tmp_path / ".local"
-    state.mkdir()
-    (state / "run.env").write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in stack.items()))
+    write_run_env(tmp_path, stack)
     (output,) = play([_lines()], tmp_path, os.environ, seconds=_SECONDS)
     answers = [json.loads(line) for line in output.splitlines()]
     assert all("data" in answer for answer in answers), output
