@@ -34,6 +34,7 @@ from services.gateway.domain.limits import GENERAL, Rule
 from services.gateway.entrypoints.http import (
     admin,
     auth,
+    deliveries,
     disputes,
     error_docs,
     escrow,
@@ -89,7 +90,7 @@ TABLE: Final[Table] = (
     ("Resolution", resolution.OPERATIONS),
     ("Disputes", disputes.OPERATIONS),
     ("Wallets", wallets.OPERATIONS),
-    ("Webhooks", (*webhooks.OPERATIONS, *events.OPERATIONS)),
+    ("Webhooks", (*webhooks.OPERATIONS, *deliveries.OPERATIONS, *events.OPERATIONS)),
     ("Auth", auth.OPERATIONS),
     ("Records", records.OPERATIONS),
     ("Admin", admin.OPERATIONS),

@@ -15,7 +15,7 @@ from services.webhooks.clients.sender import open_sender
 from services.webhooks.domain.lanes import Breaker
 from services.webhooks.entrypoints.announcer import Announcer
 from services.webhooks.entrypoints.dispatcher import Dispatcher
-from services.webhooks.handlers import delete_endpoint, readers, send_test_event
+from services.webhooks.handlers import delete_endpoint, read_deliveries, readers, send_test_event
 from services.webhooks.handlers.create_endpoint import CreateEndpointUseCase
 from services.webhooks.handlers.deliver import Courier, Policy
 from services.webhooks.handlers.know_hosts import Hosts
@@ -60,6 +60,7 @@ def build(settings: WebhooksSettings, *, look_up: LookUp | None = None) -> Servi
             "GetEndpoint": readers.get_endpoint,
             "ListEndpoints": readers.list_endpoints,
             "ListDeliveries": readers.list_deliveries,
+            "GetDelivery": read_deliveries.get_delivery,
             "ListEvents": readers.list_events,
             "ReadLog": readers.read_log,
             "FindPosition": readers.find_position,

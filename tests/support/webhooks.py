@@ -48,6 +48,12 @@ async def logged(owner: asyncpg.Connection, tenant: Tenant, kind: str = "order.c
     return await owner.fetch("SELECT * FROM webhooks.event_log WHERE tenant = $1 AND type = $2 ORDER BY position", tenant, kind)
 
 
+async def delivery_id(owner: asyncpg.Connection, tenant: Tenant, endpoint_id: str) -> str:
+    """Read the id of an endpoint's only delivery."""
+    [row] = await owner.fetch("SELECT id FROM webhooks.deliveries WHERE tenant = $1 AND endpoint_id = $2", tenant, endpoint_id)
+    return str(row["id"])
+
+
 async def states(owner: asyncpg.Connection, tenant: Tenant, endpoint_id: str) -> list[str]:
     """Read the states of an endpoint's deliveries, in the order of their events."""
     rows = await owner.fetch(

@@ -98,6 +98,17 @@ class Shop:
         webhook: str = (await self.make("/webhooks", body))["id"]
         return webhook
 
+    async def delivery(self, webhook: str) -> str:
+        """A delivery to an endpoint that was given up: the one of a test event."""
+        delivery: str = (await self.make(f"/webhooks/{webhook}/test"))["id"]
+
+        async def is_over() -> bool:
+            shown = await self.market.get(f"/webhooks/{webhook}/deliveries/{delivery}")
+            return shown.status_code == 200 and shown.json()["data"]["state"] == "EXHAUSTED"
+
+        await until(is_over)
+        return delivery
+
 
 @dataclass
 class World:
@@ -166,11 +177,12 @@ async def _set_up(shop: Shop, owner: asyncpg.Connection) -> None:
         "key": (await shop.key())["id"],
         "entry": history["pagination"]["next_cursor"],
         "request": (await until(lambda: _audited(shop)))[-1]["id"],
-        "delivery": "whd_00000000000000000000000000",
+        "delivery": "",
         "marketplace": shop.marketplace,
         "mode": shop.mode,
     }
     await until(lambda: _has_wallet(shop, buyer))
+    shop.sample["delivery"] = await shop.delivery(shop.sample["webhook"])
 
 
 async def _audited(shop: Shop) -> list[dict[str, Any]]:

@@ -113,6 +113,12 @@ CATALOGUE: Final[dict[str, Problem]] = {
         "There is no endpoint with this id in the marketplace and mode of your key, or it was deleted.",
         "List the endpoints for their ids.",
     ),
+    "DELIVERY_NOT_FOUND": Problem(
+        404,
+        "The endpoint has no such delivery",
+        "No delivery to this endpoint has this id. An event that goes to several endpoints has a delivery for each.",
+        "List the endpoint's deliveries for their ids.",
+    ),
     "WITHDRAWAL_NOT_FOUND": Problem(
         404,
         "No such withdrawal",

@@ -174,6 +174,13 @@ EXAMPLES: Final[dict[str, Example]] = {
         Step("GET /disputes/dsp_unknown"), {"dispute_id": "dsp_unknown"}, mended=(Step("GET /disputes"),)
     ),
     "WEBHOOK_NOT_FOUND": Example(Step("GET /webhooks/wh_unknown"), {"webhook_id": "wh_unknown"}, mended=(Step("GET /webhooks"),)),
+    "DELIVERY_NOT_FOUND": Example(
+        Step("GET /webhooks/$WEBHOOK/deliveries/whd_unknown"),
+        {"delivery_id": "whd_unknown"},
+        given="a webhook endpoint",
+        before=(Step("POST /webhooks", {"url": "https://example.com/webhooks", "events": ["order.*"]}, saves="WEBHOOK"),),
+        mended=(Step("GET /webhooks/$WEBHOOK/deliveries"),),
+    ),
     "WITHDRAWAL_NOT_FOUND": Example(Step("GET /withdrawals/wth_unknown"), {"withdrawal_id": "wth_unknown"}, occurs="not yet"),
     "TOPUP_NOT_FOUND": Example(Step("GET /topups/top_unknown"), {"topup_id": "top_unknown"}, occurs="not yet"),
     "API_KEY_NOT_FOUND": Example(

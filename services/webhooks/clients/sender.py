@@ -5,14 +5,15 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Final
 
 import aiohttp
 
 from services.webhooks.clients.names import AddressRefusedError, CheckedResolver, LookUp, public_socket
+from services.webhooks.domain.attempts import ANSWER_BYTES_KEPT
 from services.webhooks.domain.endpoints import NOT_PUBLIC, url_problem
 
-RESPONSE_BYTES_KEPT: Final = 2_048
 KEEPALIVE_SECONDS: Final = 4.0
 """Just below the five seconds after which Node's server closes an idle connection, so that we close it first."""
 NAMES_KEPT_SECONDS: Final = 10
@@ -31,6 +32,20 @@ class Response:
     body: bytes = b""
     retry_after: str | None = None
     """The header of this name."""
+    connect_ms: int | None = None
+    """Of the duration, what looking the name up, connecting and TLS took; None when a connection was there, or none was made."""
+
+
+@dataclass(slots=True)
+class _Connecting:
+    """When a request began to connect and when it was connected, in seconds of the monotonic clock."""
+
+    began: float | None = None
+    ended: float | None = None
+
+    @property
+    def milliseconds(self) -> int | None:
+        return None if self.began is None or self.ended is None else round((self.ended - self.began) * 1000)
 
 
 class Sender:
@@ -48,14 +63,18 @@ class Sender:
             return Response(0, error=f"url: {problem.message}")
         started = time.monotonic()
         status, kept, error, retry_after = None, b"", None, None
+        connecting = _Connecting()
         try:
-            async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
+            async with self._session.post(
+                url, data=body, headers=headers, allow_redirects=False, trace_request_ctx=connecting
+            ) as response:
                 status, retry_after = response.status, response.headers.get("Retry-After")
                 kept = await _first_bytes(response)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as trouble:
             # Once there is a status it stands: a receiver that said 200 and then stalls has taken the event.
             error = None if status is not None else _name(trouble)
-        return Response(round((time.monotonic() - started) * 1000), status, error, kept, retry_after)
+        duration_ms = round((time.monotonic() - started) * 1000)
+        return Response(duration_ms, status, error, kept, retry_after, connecting.milliseconds)
 
 
 @contextlib.asynccontextmanager
@@ -86,14 +105,30 @@ async def open_sender(
         max_line_size=HEADER_BYTES_MAX,
         max_field_size=HEADER_BYTES_MAX,
         max_headers=HEADERS_MAX,
+        trace_configs=[_watch_connecting()],
     ) as session:
         yield Sender(session, allow_private=allow_private)
+
+
+def _watch_connecting() -> aiohttp.TraceConfig:
+    """Note on each request's `_Connecting` how long it took to get a connection of its own."""
+    watch = aiohttp.TraceConfig()
+
+    async def begin(_: aiohttp.ClientSession, request: SimpleNamespace, __: aiohttp.TraceConnectionCreateStartParams) -> None:
+        request.trace_request_ctx.began = time.monotonic()
+
+    async def end(_: aiohttp.ClientSession, request: SimpleNamespace, __: aiohttp.TraceConnectionCreateEndParams) -> None:
+        request.trace_request_ctx.ended = time.monotonic()
+
+    watch.on_connection_create_start.append(begin)
+    watch.on_connection_create_end.append(end)
+    return watch
 
 
 async def _first_bytes(response: aiohttp.ClientResponse) -> bytes:
     """Read no more than we keep; leaving the rest unread makes the connection close, which bounds an endless answer."""
     kept = bytearray()
-    while len(kept) < RESPONSE_BYTES_KEPT and (part := await response.content.read(RESPONSE_BYTES_KEPT - len(kept))):
+    while len(kept) < ANSWER_BYTES_KEPT and (part := await response.content.read(ANSWER_BYTES_KEPT - len(kept))):
         kept += part
     return bytes(kept)
 

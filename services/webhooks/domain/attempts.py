@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 LaneKey = tuple[str, str]
+ANSWER_BYTES_KEPT: Final = 1_024
+"""Of an answer's body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,8 @@ class Claimed:
     event_type: str
     body: bytes
     token: str
+    secret_numbers: tuple[int, ...] = ()
+    """Which of the endpoint's secrets those are, in their order."""
 
     @property
     def lane(self) -> LaneKey:
@@ -46,8 +51,24 @@ class Outcome:
     status: int | None
     error: str | None
     response: bytes
+    """The first bytes of the answer's body."""
     state: str
     next_attempt_at: datetime | None
     is_gone: bool
     parked_until: datetime | None = None
     """The receiver asked to be left alone until then."""
+    connect_ms: int | None = None
+    """How long connecting took, with the look-up of the name and TLS; None on a connection that was there, or that failed."""
+    signature: str = ""
+    """The `webhook-signature` header as it was sent."""
+
+
+def as_text(answer: bytes) -> str:
+    """Show bytes that somebody else chose: UTF-8 where it is, and U+FFFD for what is not or can't be printed."""
+    text = answer.decode("utf-8", errors="replace")
+    return "".join(letter if letter.isprintable() or letter in "\n\t" else "\ufffd" for letter in text.replace("\r\n", "\n"))
+
+
+def error_class(error: str | None) -> str | None:
+    """Name the kind of trouble that kept an answer away: timeout, dns, tls, connection, protocol, url or address."""
+    return None if error is None else error.partition(":")[0]

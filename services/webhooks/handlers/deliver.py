@@ -98,7 +98,7 @@ class Courier:
         )
         response = await self.sender.post(claimed.url, body=claimed.body, headers=headers)
         faults.reach("delivery.sent")
-        return self._outcome(claimed, started_at, response)
+        return self._outcome(claimed, started_at, response, headers["webhook-signature"])
 
     async def record(self, outcomes: Sequence[Outcome]) -> None:
         """Record attempts: one statement, and a transaction around more when something has come to its end."""
@@ -125,7 +125,7 @@ class Courier:
         now = self.clock.now()
         return Backlog(pending, _seconds_since(due_at, now), _seconds_since(gap_since, now))
 
-    def _outcome(self, claimed: Claimed, started_at: datetime, response: Response) -> Outcome:
+    def _outcome(self, claimed: Claimed, started_at: datetime, response: Response, signature: str) -> Outcome:
         policy = self.policy
         waits = () if claimed.event_type == TEST else policy.waits  # who asked for a test looks at it now
         now = self.clock.now()
@@ -143,6 +143,8 @@ class Courier:
             next_attempt_at=again,
             is_gone=verdict.is_gone,
             parked_until=now + timedelta(seconds=asked) if asked else None,
+            connect_ms=response.connect_ms,
+            signature=signature,
         )
 
     async def _announce_ends(

@@ -1,21 +1,20 @@
 """What the webhooks service answers when it is asked: one reader per kind of question."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import asyncpg
 import msgspec
 
 from libs.common.contracts.queries.webhooks import FindPosition, GetEndpoint, ListDeliveries, ListEndpoints, ListEvents, ReadLog
 from libs.common.contracts.replies.common import Page
-from libs.common.contracts.replies.webhooks import Delivery, LoggedEvent
-from libs.common.kernel.clock import read_instant, wire_time
+from libs.common.contracts.replies.webhooks import LoggedEvent
+from libs.common.kernel.clock import read_instant
 from libs.common.kernel.errors import Refusal
 from libs.common.messaging.lists import page_of, read_bounds
 from libs.common.messaging.queries import Answers, Asked
 from services.webhooks.domain.bodies import read_body
 from services.webhooks.domain.deliveries import DeliveryState
-from services.webhooks.handlers.views import endpoint_view, no_endpoint
+from services.webhooks.handlers.views import delivery_view, endpoint_view, no_endpoint
 from services.webhooks.store import reads
 
 
@@ -70,29 +69,13 @@ async def _delivery_page(pool: asyncpg.Pool, item: Asked[ListDeliveries]) -> Pag
     if isinstance(bounds, Refusal):
         return bounds
     rows = await reads.delivery_page(pool, item.tenant, item.query, bounds)
-    return page_of(((row["id"], _delivery(row)) for row in rows), limit=bounds.limit)
+    return page_of(((row["id"], delivery_view(row)) for row in rows), limit=bounds.limit)
 
 
 async def _event_page(pool: asyncpg.Pool, item: Asked[ListEvents]) -> Page[msgspec.Raw]:
     query = item.query
     rows = await reads.event_page(pool, item.tenant, limit=query.limit + 1, after=query.after)
     return page_of(((str(position), _logged(position, body)) for position, body in rows), limit=query.limit)
-
-
-def _delivery(row: Any) -> Delivery:  # noqa: ANN401 - a record of the statement above
-    due = row["next_attempt_at"]
-    return Delivery(
-        id=row["id"],
-        endpoint_id=row["endpoint_id"],
-        event_id=row["event_id"],
-        event_type=row["event_type"],
-        state=row["state"],
-        attempts=row["attempts"],
-        last_status=row["last_status"],
-        last_error=row["last_error"],
-        next_attempt_at=None if due is None else wire_time(due),
-        created_at=wire_time(row["created_at"]),
-    )
 
 
 def _logged(position: int, stored: bytes) -> LoggedEvent:

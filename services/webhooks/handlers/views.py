@@ -1,6 +1,8 @@
 """Rows in their public form."""
 
-from libs.common.contracts.replies.webhooks import Endpoint
+from asyncpg import Record
+
+from libs.common.contracts.replies.webhooks import Delivery, Endpoint
 from libs.common.kernel.clock import wire_time
 from libs.common.kernel.errors import Refusal
 from services.webhooks.domain.endpoints import Problem
@@ -20,6 +22,23 @@ def endpoint_view(row: EndpointRow) -> Endpoint:
     )
 
 
+def delivery_view(row: Record) -> Delivery:
+    """Show a delivery, from a record with its event's id and type; `next_attempt_at` is None unless there will be one."""
+    due = row["next_attempt_at"]
+    return Delivery(
+        id=row["id"],
+        endpoint_id=row["endpoint_id"],
+        event_id=row["event_id"],
+        event_type=row["event_type"],
+        state=row["state"],
+        attempts=row["attempts"],
+        last_status=row["last_status"],
+        last_error=row["last_error"],
+        next_attempt_at=None if due is None else wire_time(due),
+        created_at=wire_time(row["created_at"]),
+    )
+
+
 def not_allowed(problem: Problem) -> Refusal:
     """Name the field that forbids it."""
     fields = [{"field": problem.field, "message": problem.message}]
@@ -29,3 +48,8 @@ def not_allowed(problem: Problem) -> Refusal:
 def no_endpoint(endpoint_id: str) -> Refusal:
     """Say that there is no such endpoint."""
     return Refusal("WEBHOOK_NOT_FOUND", "No such webhook endpoint", {"webhook_id": endpoint_id})
+
+
+def no_delivery(delivery_id: str) -> Refusal:
+    """Say that this endpoint has no such delivery."""
+    return Refusal("DELIVERY_NOT_FOUND", "The endpoint has no such delivery", {"delivery_id": delivery_id})

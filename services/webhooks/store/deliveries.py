@@ -70,11 +70,12 @@ _CLAIM: Final = f"""{_LANES}
       FROM chosen c WHERE d.tenant = c.tenant AND d.endpoint_id = c.endpoint_id AND d.id = c.id
     RETURNING d.tenant, d.endpoint_id, d.id, d.position, d.attempts, d.lease_token
 )
-SELECT l.tenant, l.endpoint_id, l.id, l.attempts, e.url, s.sealed, v.id, v.type, v.body, l.lease_token
+SELECT l.tenant, l.endpoint_id, l.id, l.attempts, e.url, s.sealed, v.id, v.type, v.body, l.lease_token, s.numbers
   FROM leased l
   JOIN endpoints e ON e.tenant = l.tenant AND e.id = l.endpoint_id
   JOIN event_log v ON v.tenant = l.tenant AND v.position = l.position
-  JOIN LATERAL (SELECT array_agg(s.sealed ORDER BY s.primary_at > $1, s.number DESC) AS sealed FROM secrets s
+  JOIN LATERAL (SELECT array_agg(s.sealed ORDER BY s.primary_at > $1, s.number DESC) AS sealed,
+                       array_agg(s.number ORDER BY s.primary_at > $1, s.number DESC) AS numbers FROM secrets s
                  WHERE s.tenant = l.tenant AND s.endpoint_id = l.endpoint_id
                    AND (s.retires_at IS NULL OR s.retires_at > $1)) s ON true
 """  # noqa: S608 - made of our own text
@@ -83,9 +84,10 @@ SELECT l.tenant, l.endpoint_id, l.id, l.attempts, e.url, s.sealed, v.id, v.type,
 _RECORD: Final = """
 WITH outcomes AS (
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[], $6::timestamptz[], $7::int[], $8::int[],
-                         $9::text[], $10::bytea[], $11::text[], $12::timestamptz[], $13::timestamptz[])
+                         $9::text[], $10::bytea[], $11::text[], $12::timestamptz[], $13::timestamptz[],
+                         $18::int[], $19::text[], $20::text[], $21::text[])
         AS o(tenant, endpoint_id, id, token, number, started_at, duration_ms, status, error, response, state, next_attempt_at,
-             parked_until)
+             parked_until, connect_ms, url, signed_with, signature)
 ), changed AS (
     UPDATE deliveries d
        SET state = o.state, attempts = o.number, next_attempt_at = coalesce(o.next_attempt_at, d.next_attempt_at),
@@ -95,8 +97,10 @@ WITH outcomes AS (
        AND d.lease_token = o.token AND d.state = 'PENDING'
     RETURNING d.tenant, d.id
 ), logged AS (
-    INSERT INTO attempts (tenant, delivery_id, number, started_at, duration_ms, status, error, response)
-    SELECT o.tenant, o.id, o.number, o.started_at, o.duration_ms, o.status, o.error, o.response
+    INSERT INTO attempts (tenant, delivery_id, number, started_at, duration_ms, status, error, response,
+                          connect_ms, url, signed_with, signature)
+    SELECT o.tenant, o.id, o.number, o.started_at, o.duration_ms, o.status, o.error, o.response,
+           o.connect_ms, o.url, o.signed_with, o.signature
       FROM outcomes o JOIN changed c ON c.tenant = o.tenant AND c.id = o.id
 ), news AS (
     SELECT o.tenant, o.endpoint_id, bool_or(o.state = 'DELIVERED') AS is_well, max(o.parked_until) AS asked,
@@ -232,9 +236,15 @@ async def record(connection: Connection, outcomes: Sequence[Outcome], *, now: da
     ]
     columns = map(list, zip(*rows, strict=True))
     limits = breaker.failures, breaker.park_seconds, PARK_SECONDS_MAX
-    records = await connection.fetch(_RECORD, *columns, now, *limits)
+    evidence = map(list, zip(*map(_evidence, outcomes), strict=True))
+    records = await connection.fetch(_RECORD, *columns, now, *limits, *evidence)
     failing = {(record[0], record[2]): record[3] for record in records if record[3] is not None}
     return Recorded(frozenset((record[0], record[1]) for record in records), failing)
+
+
+def _evidence(outcome: Outcome) -> tuple[int | None, str, str, str]:
+    claimed = outcome.claimed
+    return outcome.connect_ms, claimed.url, " ".join(map(str, claimed.secret_numbers)), outcome.signature
 
 
 async def release(connection: Connection, claims: Sequence[Claimed]) -> None:

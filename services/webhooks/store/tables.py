@@ -151,3 +151,7 @@ class Attempt(Base, table=True):
     status: int | None
     error: str | None = Field(sa_type=Text)
     response: bytes = Field(sa_type=LargeBinary)
+    connect_ms: int | None
+    url: str | None = Field(sa_type=Text)
+    signed_with: str | None = Field(sa_type=Text)
+    signature: str | None = Field(sa_type=Text)

@@ -25,6 +25,13 @@ class ListDeliveries(msgspec.Struct, frozen=True):
     state: str | None = None
 
 
+class GetDelivery(msgspec.Struct, frozen=True):
+    """One delivery to an endpoint, with its attempts."""
+
+    endpoint_id: str
+    delivery_id: str
+
+
 class ListEvents(msgspec.Struct, frozen=True):
     """A page of the event log, oldest first, after a position."""
 

@@ -7,6 +7,8 @@ import msgspec
 from libs.common.contracts.replies.kinds import DeliveryId, EventId, EventType, Instant, Url, WebhookId, one_of
 
 DeliveryState = Literal["PENDING", "DELIVERED", "EXHAUSTED", "CANCELED"]
+ErrorClass = Literal["timeout", "dns", "tls", "connection", "protocol", "url", "address"]
+"""What kept an answer away."""
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -34,6 +36,30 @@ class Delivery(msgspec.Struct, frozen=True):
     last_error: str | None
     next_attempt_at: Instant | None
     created_at: Instant
+
+
+class DeliveryAttempt(msgspec.Struct, frozen=True):
+    """One post of a delivery. There is either a status or an error, which begins with its class."""
+
+    number: int
+    """1, 2, 3 … as in `X-OfferHub-Attempt`."""
+    url: Url | None
+    """Where it went; null for attempts of before this was kept."""
+    started_at: Instant
+    duration_ms: int
+    connect_ms: int | None
+    """Of that, what the look-up of the name, connecting and TLS took; null when a connection was there, or none came about."""
+    status: int | None
+    error: str | None
+    error_class: Annotated[str, one_of(ErrorClass)] | None
+    response: str
+    """The first KiB of the answer's body as text; what can't be shown is U+FFFD."""
+
+
+class DeliveryWithAttempts(Delivery, frozen=True):
+    """A delivery and the last hundred of its attempts, the first of them first."""
+
+    attempt_log: tuple[DeliveryAttempt, ...]
 
 
 class SentTest(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from libs.common.contracts.replies.ledger import User
-from libs.common.contracts.replies.webhooks import Delivery, Endpoint, LoggedEvent, SentTest
+from libs.common.contracts.replies.webhooks import Delivery, DeliveryWithAttempts, Endpoint, LoggedEvent, SentTest
 from services.gateway.domain.error_pages import REQUEST_ID, ErrorEntry, answer, entry
 from services.gateway.entrypoints.http.examples import BUYER, CHANGED_USER, DISPUTE, ORDER, SALE, Shown
 from services.gateway.entrypoints.http.public import VERSION, Config, DetailedHealth, Health
@@ -49,6 +49,29 @@ _WEBHOOK: Final[Shown] = {
     "created_at": "2026-01-12T10:00:00.000Z",
     "updated_at": "2026-01-12T10:00:00.000Z",
 }
+_DELIVERY: Final[Shown] = {
+    "id": "whd_01ABC",
+    "endpoint_id": "wh_01ABCDEF",
+    "event_id": "evt_abc123",
+    "event_type": "escrow.released",
+    "state": "DELIVERED",
+    "attempts": 1,
+    "last_status": 204,
+    "last_error": None,
+    "next_attempt_at": None,
+    "created_at": _NOW,
+}
+_ATTEMPT: Final[Shown] = {
+    "number": 1,
+    "url": "https://your-app.com/webhooks",
+    "started_at": _NOW,
+    "duration_ms": 84,
+    "connect_ms": 31,
+    "status": 204,
+    "error": None,
+    "error_class": None,
+    "response": "",
+}
 
 _REQUEST: Final[Shown] = {
     "id": REQUEST_ID,
@@ -76,6 +99,7 @@ SHOWN_IDS: Final = {
     "order_id": ORDER,
     "dispute_id": DISPUTE,
     "webhook_id": "wh_01ABCDEF",
+    "delivery_id": "whd_01ABC",
     "key_id": "key_abc123",
     "request_id": REQUEST_ID,
     "ref": "draft",
@@ -94,18 +118,8 @@ SHOWN: Final[dict[type[msgspec.Struct], Shown]] = {
         "signing_key": "whsec_bXktbmV4dC1zaWduaW5nLXNlY3JldA==",
     },
     SentTest: {"id": "whd_01ABC", "endpoint_id": "wh_01ABCDEF"},
-    Delivery: {
-        "id": "whd_01ABC",
-        "endpoint_id": "wh_01ABCDEF",
-        "event_id": "evt_abc123",
-        "event_type": "escrow.released",
-        "state": "DELIVERED",
-        "attempts": 1,
-        "last_status": 204,
-        "last_error": None,
-        "next_attempt_at": None,
-        "created_at": _NOW,
-    },
+    Delivery: _DELIVERY,
+    DeliveryWithAttempts: _DELIVERY | {"attempt_log": [_ATTEMPT]},
     LoggedEvent: {
         "id": "evt_abc123",
         "type": "escrow.released",

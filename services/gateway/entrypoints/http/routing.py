@@ -36,6 +36,7 @@ MISSING: Final = {
     "order_id": "ORDER_NOT_FOUND",
     "dispute_id": "DISPUTE_NOT_FOUND",
     "webhook_id": "WEBHOOK_NOT_FOUND",
+    "delivery_id": "DELIVERY_NOT_FOUND",
     "key_id": "API_KEY_NOT_FOUND",
     "request_id": "REQUEST_NOT_FOUND",
     "ref": "MILESTONE_NOT_FOUND",

@@ -1,4 +1,4 @@
-"""Webhook endpoints and their deliveries; the event log."""
+"""Webhook endpoints."""
 
 from typing import Annotated
 
@@ -6,9 +6,9 @@ from fastapi import Body, Query
 from pydantic import Field
 
 from libs.common.contracts.commands.webhooks import DeleteEndpoint, SendTestEvent, UpdateEndpoint
-from libs.common.contracts.queries.webhooks import GetEndpoint, ListDeliveries, ListEndpoints
+from libs.common.contracts.queries.webhooks import GetEndpoint, ListEndpoints
 from libs.common.contracts.replies.common import Done
-from libs.common.contracts.replies.webhooks import Delivery, DeliveryState, Endpoint, SentTest
+from libs.common.contracts.replies.webhooks import Endpoint, SentTest
 from services.gateway.domain.access import Scope
 from services.gateway.domain.answers import Answer
 from services.gateway.domain.idempotency import DAY
@@ -71,13 +71,6 @@ class SecretChange(Fields):
     """For so long the new secret only signs beside the old one, whose signature stays the first."""
     overlap_seconds: Annotated[Whole, Field(ge=0, le=604_800)] = 86_400
     """For so long after that the old secret signs beside the new one."""
-
-
-class DeliveryQuery(PageQuery):
-    """Filters of an endpoint's deliveries."""
-
-    state: DeliveryState | None = None
-    """Only those that stand here."""
 
 
 async def create_webhook(call: Calling, body: Annotated[NewEndpoint, Body()]) -> Answer:
@@ -155,14 +148,6 @@ async def delete_webhook(call: Calling, webhook_id: str) -> Answer:
     return await call.submit("webhooks", lambda _: DeleteEndpoint(webhook_id))
 
 
-async def list_deliveries(call: Calling, webhook_id: str, query: Annotated[DeliveryQuery, Query()]) -> Answer:
-    """List an endpoint's deliveries.
-
-    Newest first: which event is on its way or has arrived, after how many attempts, and what the endpoint said last.
-    """
-    return await call.ask_page("webhooks", ListDeliveries(webhook_id, query.limit, query.cursor, query.state))
-
-
 OPERATIONS = (
     Operation("POST", "/webhooks", create_webhook, Scope.WRITE, RegisteredEndpoint, status=201),
     Operation("GET", "/webhooks", list_webhooks, Scope.READ, Endpoint, is_list=True),
@@ -176,5 +161,4 @@ OPERATIONS = (
         codes=("INVALID_STATE",),
     ),
     Operation("DELETE", "/webhooks/{webhook_id}", delete_webhook, Scope.WRITE, Done, shown={"id": "wh_01ABCDEF"}),
-    Operation("GET", "/webhooks/{webhook_id}/deliveries", list_deliveries, Scope.READ, Delivery, is_list=True),
 )  # fmt: skip
