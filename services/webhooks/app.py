@@ -5,6 +5,7 @@ import os
 import random
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Final
 
 from libs.common.contracts.catalog import EVENTS
 from libs.common.messaging.batch import Decided, Schema
@@ -15,7 +16,7 @@ from services.webhooks.clients.sender import open_sender
 from services.webhooks.domain.lanes import Breaker
 from services.webhooks.entrypoints.announcer import Announcer
 from services.webhooks.entrypoints.dispatcher import Dispatcher
-from services.webhooks.handlers import delete_endpoint, read_deliveries, readers, send_test_event
+from services.webhooks.handlers import delete_endpoint, read_deliveries, readers, resend_delivery, send_test_event
 from services.webhooks.handlers.create_endpoint import CreateEndpointUseCase
 from services.webhooks.handlers.deliver import Courier, Policy
 from services.webhooks.handlers.know_hosts import Hosts
@@ -23,7 +24,10 @@ from services.webhooks.handlers.log_event import LogEvent
 from services.webhooks.handlers.rotate_secret import RotateSecretUseCase
 from services.webhooks.handlers.update_endpoint import UpdateEndpointUseCase
 from services.webhooks.settings import WebhooksSettings
-from services.webhooks.store.rows import DELIVERIES, ENDPOINTS, LOCK_ORDER
+from services.webhooks.store.rows import DELIVERIES, ENDPOINTS, LOCK_ORDER, RESENDS
+
+_DUE: Final = (DELIVERIES, RESENDS, ENDPOINTS)
+"""When one of these has changed something may be due."""
 
 
 def build(settings: WebhooksSettings, *, look_up: LookUp | None = None) -> Service:
@@ -42,7 +46,7 @@ def build(settings: WebhooksSettings, *, look_up: LookUp | None = None) -> Servi
 
     def committed(decided: Sequence[Decided]) -> None:
         announcer.note(decided)
-        if any(table in (DELIVERIES, ENDPOINTS) for item in decided for table, _ in item.decision.rows):
+        if any(table in _DUE for item in decided for table, _ in item.decision.rows):
             wake.set()
 
     return Service(
@@ -52,6 +56,7 @@ def build(settings: WebhooksSettings, *, look_up: LookUp | None = None) -> Servi
             "CreateEndpoint": CreateEndpointUseCase(ring, hosts.problem),
             "UpdateEndpoint": UpdateEndpointUseCase(hosts.problem),
             "SendTestEvent": send_test_event,
+            "ResendDelivery": resend_delivery,
             "RotateSecret": RotateSecretUseCase(ring),
             "DeleteEndpoint": delete_endpoint,
             **{name: LogEvent(name) for name in EVENTS},

@@ -222,6 +222,7 @@ RECIPES: dict[str, Recipe] = {
     "rotate_webhook_secret": _rotate_secret,
     "delete_webhook": _delete_webhook,
     "list_deliveries": _listed({"webhook_id": "webhook"}, cursor="delivery"),
+    "resend_delivery": _sampled(webhook_id="webhook", delivery_id="delivery"),
     "get_delivery": _sampled(webhook_id="webhook", delivery_id="delivery"),
     "list_events": _plain,
     "create_api_key": _new_key,

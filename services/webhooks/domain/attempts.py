@@ -26,6 +26,8 @@ class Claimed:
     token: str
     secret_numbers: tuple[int, ...] = ()
     """Which of the endpoint's secrets those are, in their order."""
+    base_attempts: int = 0
+    """Of the attempts, those before it was sent again: the schedule begins anew after them."""
 
     @property
     def lane(self) -> LaneKey:

@@ -29,6 +29,7 @@ class DeliveryAction(StrEnum):
     FAIL = "fail"
     GIVE_UP = "give_up"
     CANCEL = "cancel"
+    RESEND = "resend"
 
 
 DELIVERIES: Final = Transitions(
@@ -38,6 +39,7 @@ DELIVERIES: Final = Transitions(
         (DeliveryState.PENDING, DeliveryAction.FAIL): DeliveryState.PENDING,
         (DeliveryState.PENDING, DeliveryAction.GIVE_UP): DeliveryState.EXHAUSTED,
         (DeliveryState.PENDING, DeliveryAction.CANCEL): DeliveryState.CANCELED,
+        **{(state, DeliveryAction.RESEND): DeliveryState.PENDING for state in DeliveryState},
     },
 )
 

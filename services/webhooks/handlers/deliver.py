@@ -130,7 +130,8 @@ class Courier:
         waits = () if claimed.event_type == TEST else policy.waits  # who asked for a test looks at it now
         now = self.clock.now()
         asked = retry_after(response.status, response.retry_after, now)
-        verdict = judge(response.status, attempts=claimed.attempts + 1, waits=waits, spread=policy.spread(), asked_seconds=asked)
+        number = claimed.attempts - claimed.base_attempts + 1
+        verdict = judge(response.status, attempts=number, waits=waits, spread=policy.spread(), asked_seconds=asked)
         again = None if verdict.wait_seconds is None else now + timedelta(seconds=verdict.wait_seconds)
         return Outcome(
             claimed=claimed,

@@ -68,9 +68,10 @@ _CLAIM: Final = f"""{_LANES}
 ), leased AS (
     UPDATE deliveries d SET lease_token = $2, lease_until = $3
       FROM chosen c WHERE d.tenant = c.tenant AND d.endpoint_id = c.endpoint_id AND d.id = c.id
-    RETURNING d.tenant, d.endpoint_id, d.id, d.position, d.attempts, d.lease_token
+    RETURNING d.tenant, d.endpoint_id, d.id, d.position, d.attempts, d.lease_token, d.base_attempts
 )
-SELECT l.tenant, l.endpoint_id, l.id, l.attempts, e.url, s.sealed, v.id, v.type, v.body, l.lease_token, s.numbers
+SELECT l.tenant, l.endpoint_id, l.id, l.attempts, e.url, s.sealed, v.id, v.type, v.body, l.lease_token, s.numbers,
+       l.base_attempts
   FROM leased l
   JOIN endpoints e ON e.tenant = l.tenant AND e.id = l.endpoint_id
   JOIN event_log v ON v.tenant = l.tenant AND v.position = l.position
@@ -80,7 +81,8 @@ SELECT l.tenant, l.endpoint_id, l.id, l.attempts, e.url, s.sealed, v.id, v.type,
                    AND (s.retires_at IS NULL OR s.retires_at > $1)) s ON true
 """  # noqa: S608 - made of our own text
 
-# An outcome whose lease has passed to another dispatcher is dropped here: that one's attempt is the one that counts.
+# An outcome whose lease has passed to another dispatcher is dropped here: that one's attempt is the one that counts. What was
+# sent again while the attempt was under way begins anew after it.
 _RECORD: Final = """
 WITH outcomes AS (
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[], $6::timestamptz[], $7::int[], $8::int[],
@@ -90,7 +92,9 @@ WITH outcomes AS (
              parked_until, connect_ms, url, signed_with, signature)
 ), changed AS (
     UPDATE deliveries d
-       SET state = o.state, attempts = o.number, next_attempt_at = coalesce(o.next_attempt_at, d.next_attempt_at),
+       SET state = CASE WHEN d.again THEN 'PENDING' ELSE o.state END, attempts = o.number,
+           next_attempt_at = CASE WHEN d.again THEN $14::timestamptz ELSE coalesce(o.next_attempt_at, d.next_attempt_at) END,
+           base_attempts = CASE WHEN d.again THEN o.number ELSE d.base_attempts END, again = false,
            last_status = o.status, last_error = o.error, lease_token = NULL, lease_until = NULL
       FROM outcomes o
      WHERE d.tenant = o.tenant AND d.endpoint_id = o.endpoint_id AND d.id = o.id

@@ -117,6 +117,40 @@ class DeliveryRow(msgspec.Struct, frozen=True, gc=False):
     created_at: datetime
 
 
+class SwitchRow(msgspec.Struct, frozen=True, gc=False):
+    """Whether an endpoint is delivered to."""
+
+    tenant: str
+    id: str
+    active: bool
+
+
+class ResendRow(msgspec.Struct, frozen=True, gc=False):
+    """A delivery as whoever sends it again sees it.
+
+    `base_attempts` were made before it was sent again last; `again` sends it once more when the attempt under way has ended.
+    """
+
+    tenant: str
+    endpoint_id: str
+    id: str
+    state: str
+    attempts: int
+    base_attempts: int
+    again: bool
+    next_attempt_at: datetime
+    lease_token: str | None
+    lease_until: datetime | None
+
+
+class ParkingRow(msgspec.Struct, frozen=True, gc=False):
+    """Until when nothing is sent on a lane."""
+
+    tenant: str
+    endpoint_id: str
+    parked_until: datetime | None
+
+
 EVENT_LOG_NAME: Final = "events"
 
 LOG_HEADS: Final = Table(
@@ -182,6 +216,10 @@ SUBSCRIPTIONS: Final = Table(
     index=True,
 )
 """The endpoints again, read without a lock: logging must not wait for a dispatcher that notes a failure."""
+SWITCHES: Final = Table(
+    "endpoints", SwitchRow, {"tenant": "text", "id": "text", "active": "boolean"}, key=("tenant", "id"), index=True
+)
+"""The endpoints once more, read without a lock."""
 SECRETS: Final = Table(
     "secrets",
     SecretRow,
@@ -230,5 +268,46 @@ DELIVERIES: Final = Table(
     key=("tenant", "endpoint_id", "id"),
 )
 
-LOCK_ORDER: Final = (LOG_HEADS, ENDPOINTS, SUBSCRIPTIONS, STREAMS, GAPS, EVENT_LOG, SECRETS, DELIVERIES, LANES)
+RESENDS: Final = Table(
+    "deliveries",
+    ResendRow,
+    {
+        "tenant": "text",
+        "endpoint_id": "text",
+        "id": "text",
+        "state": "text",
+        "attempts": "integer",
+        "base_attempts": "integer",
+        "again": "boolean",
+        "next_attempt_at": "timestamptz",
+        "lease_token": "text",
+        "lease_until": "timestamptz",
+    },
+    key=("tenant", "endpoint_id", "id"),
+    lock=True,
+    frozen_columns=("attempts",),
+)
+"""Deliveries that are there, locked against the dispatcher that may be about to record how an attempt ended."""
+PARKINGS: Final = Table(
+    "lanes",
+    ParkingRow,
+    {"tenant": "text", "endpoint_id": "text", "parked_until": "timestamptz"},
+    key=("tenant", "endpoint_id"),
+    lock=True,
+)
+
+LOCK_ORDER: Final = (
+    LOG_HEADS,
+    ENDPOINTS,
+    SUBSCRIPTIONS,
+    SWITCHES,
+    STREAMS,
+    GAPS,
+    EVENT_LOG,
+    SECRETS,
+    DELIVERIES,
+    RESENDS,
+    LANES,
+    PARKINGS,
+)
 """Every transaction touches the tables in this order, so no two wait for each other."""

@@ -124,6 +124,8 @@ class Delivery(Base, table=True):
     lease_token: str | None = Field(sa_type=Text)
     lease_until: datetime | None = Field(sa_type=_INSTANT)
     created_at: datetime = Field(sa_type=_INSTANT)
+    base_attempts: int = Field(sa_column_kwargs={"server_default": text("0")})
+    again: bool = Field(sa_column_kwargs={"server_default": text("false")})
 
 
 class Lane(Base, table=True):

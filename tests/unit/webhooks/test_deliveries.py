@@ -45,7 +45,11 @@ def test_jitter_stays_within_a_fifth(attempts: int, spread: float) -> None:
     assert wait <= 1.2 * WAITS_SECONDS[attempts - 1] + 1e-9
 
 
-def test_nothing_leaves_a_final_state() -> None:
+def test_nothing_but_a_resend_leaves_a_final_state() -> None:
     final = set(DeliveryState) - {DeliveryState.PENDING}
-    assert {source for source, _ in DELIVERIES.table} == {DeliveryState.PENDING}
+    leaving = {action for state, action in DELIVERIES.table if state in final}
+    assert leaving == {DeliveryAction.RESEND}
+    assert {target for (_, action), target in DELIVERIES.table.items() if action is DeliveryAction.RESEND} == {
+        DeliveryState.PENDING
+    }
     assert final == {target for target in DELIVERIES.table.values() if target != DeliveryState.PENDING}

@@ -29,6 +29,13 @@ class SendTestEvent(msgspec.Struct, frozen=True):
     endpoint_id: str
 
 
+class ResendDelivery(msgspec.Struct, frozen=True):
+    """Send a delivery again at once, whatever became of it before."""
+
+    endpoint_id: str
+    delivery_id: str
+
+
 class RotateSecret(msgspec.Struct, frozen=True):
     """Give an endpoint another secret.
 

@@ -62,6 +62,14 @@ class DeliveryWithAttempts(Delivery, frozen=True):
     attempt_log: tuple[DeliveryAttempt, ...]
 
 
+class ResentDelivery(msgspec.Struct, frozen=True):
+    """A delivery that goes out again, and the number that the attempt will have."""
+
+    id: DeliveryId
+    endpoint_id: WebhookId
+    attempt: int
+
+
 class SentTest(msgspec.Struct, frozen=True):
     """The delivery of a test event; it is there as soon as the event is logged."""
 

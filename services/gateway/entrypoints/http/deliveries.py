@@ -4,8 +4,9 @@ from typing import Annotated
 
 from fastapi import Query
 
+from libs.common.contracts.commands.webhooks import ResendDelivery
 from libs.common.contracts.queries.webhooks import GetDelivery, ListDeliveries
-from libs.common.contracts.replies.webhooks import Delivery, DeliveryState, DeliveryWithAttempts
+from libs.common.contracts.replies.webhooks import Delivery, DeliveryState, DeliveryWithAttempts, ResentDelivery
 from services.gateway.domain.access import Scope
 from services.gateway.domain.answers import Answer
 from services.gateway.entrypoints.http.calls import Calling
@@ -37,8 +38,19 @@ async def get_delivery(call: Calling, webhook_id: str, delivery_id: str) -> Answ
     return await call.ask("webhooks", GetDelivery(webhook_id, delivery_id))
 
 
+async def resend_delivery(call: Calling, webhook_id: str, delivery_id: str) -> Answer:
+    """Send a delivery again.
+
+    At once, whatever became of it, also when it was delivered or given up: with the same `webhook-id`, so that a receiver that
+    has it already can drop it. What fails is tried again as often as anything new. An endpoint that is not active gets
+    nothing: activate it first.
+    """
+    return await call.submit("webhooks", lambda _: ResendDelivery(webhook_id, delivery_id))
+
+
 _ONE = "/webhooks/{webhook_id}/deliveries/{delivery_id}"
 OPERATIONS = (
     Operation("GET", "/webhooks/{webhook_id}/deliveries", list_deliveries, Scope.READ, Delivery, is_list=True),
     Operation("GET", _ONE, get_delivery, Scope.READ, DeliveryWithAttempts),
+    Operation("POST", f"{_ONE}/resend", resend_delivery, Scope.WRITE, ResentDelivery, codes=("INVALID_STATE",)),
 )

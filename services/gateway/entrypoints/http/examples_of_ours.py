@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from libs.common.contracts.replies.ledger import User
-from libs.common.contracts.replies.webhooks import Delivery, DeliveryWithAttempts, Endpoint, LoggedEvent, SentTest
+from libs.common.contracts.replies.webhooks import Delivery, DeliveryWithAttempts, Endpoint, LoggedEvent, ResentDelivery, SentTest
 from services.gateway.domain.error_pages import REQUEST_ID, ErrorEntry, answer, entry
 from services.gateway.entrypoints.http.examples import BUYER, CHANGED_USER, DISPUTE, ORDER, SALE, Shown
 from services.gateway.entrypoints.http.public import VERSION, Config, DetailedHealth, Health
@@ -117,6 +117,7 @@ SHOWN: Final[dict[type[msgspec.Struct], Shown]] = {
         "previous_until": _NOW,
         "signing_key": "whsec_bXktbmV4dC1zaWduaW5nLXNlY3JldA==",
     },
+    ResentDelivery: {"id": "whd_01ABC", "endpoint_id": "wh_01ABCDEF", "attempt": 13},
     SentTest: {"id": "whd_01ABC", "endpoint_id": "wh_01ABCDEF"},
     Delivery: _DELIVERY,
     DeliveryWithAttempts: _DELIVERY | {"attempt_log": [_ATTEMPT]},
