@@ -1,7 +1,7 @@
 """The environment of the stack's processes, and the variables it tells a shell."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.local.settings import LocalSettings
@@ -17,6 +17,8 @@ class Endpoints:
     server_url: str
     """A URL of the same server that can make and drop databases; empty when the environment named the database."""
     amqp_url: str
+    stellar: Mapping[str, str] = field(default_factory=dict)
+    """The variables of the stack's own Stellar network; none when the environment names one, or nobody needs one."""
 
 
 def shared(settings: LocalSettings, secrets: Secrets, endpoints: Endpoints) -> dict[str, str]:
@@ -33,6 +35,7 @@ def shared(settings: LocalSettings, secrets: Secrets, endpoints: Endpoints) -> d
         "OFFERHUB_WALLET_KEYS": secrets.wallet_keys,
         "OFFERHUB_WEBHOOK_SECRET_KEYS": secrets.webhook_secret_keys,
         "OFFERHUB_WEBHOOK_PRIVATE_NETWORKS": "true",
+        **endpoints.stellar,
     }
     return told | ({"REDIS_URL": settings.redis_url} if settings.redis_url else {})
 
@@ -69,6 +72,7 @@ def of_shell(
         "DATABASE_URL": endpoints.database_url,
         "AMQP_URL": endpoints.amqp_url,
         "OFFERHUB_BUS_PREFIX": settings.bus_prefix,
+        **endpoints.stellar,
     }
     if settings.redis_url:
         told["REDIS_URL"] = settings.redis_url

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from deploy.local import api
+from deploy.local import api, sandbox
 from deploy.local.bus import remove_bus
 from deploy.local.choice import choose
 from deploy.local.databases import drop_database, empty_database
@@ -88,6 +88,8 @@ async def status(settings: LocalSettings, say: Say) -> int:
         trouble = "" if process.identity.alive() else "gone"
         if not trouble and process.service:
             trouble = await api.ready(process.health_port)
+        elif not trouble and process.name == sandbox.NAME:
+            trouble = await sandbox.health(sandbox.url_of(process.health_port))
         troubles += bool(trouble)
         say(f"  {process.name:<12} pid {process.pid:<8} {trouble or 'ready'}")
     say(f"  API           {run.api_url}" if run.processes else "nothing runs here")

@@ -41,6 +41,8 @@ class LocalSettings:
     database_url: str = ""
     amqp_url: str = ""
     redis_url: str = ""
+    horizon_url: str = ""
+    """The Stellar network to use; empty starts a sandbox."""
     base_environment: Mapping[str, str]
     """What every process inherits from the shell."""
 
@@ -78,6 +80,7 @@ def read(environment: Mapping[str, str] | None = None) -> LocalSettings:
         database_url="" if sourced else env.get("DATABASE_URL", ""),
         amqp_url="" if sourced else env.get("AMQP_URL", ""),
         redis_url=env.get("REDIS_URL", ""),
+        horizon_url="" if sourced else env.get("STELLAR_HORIZON_URL", ""),
         base_environment=dict(env),
     )
 

@@ -6,10 +6,11 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
-from deploy.local import api, environment, listening
+from deploy.local import api, environment, listening, sandbox
 from deploy.local.choice import Choice, choose
 from deploy.local.databases import create_database, require_database
 from deploy.local.environment import Endpoints
@@ -104,7 +105,7 @@ class Stack:
 
     async def _start(self) -> None:
         choice = await choose(self.settings, self.state.origin())
-        self._endpoints = await self._open_servers(choice)
+        self._endpoints = replace(await self._open_servers(choice), stellar=await self._open_network())
         self.state.keep_origin(choice.origin)
         told = environment.shared(self.settings, self._secrets(), self._endpoints)
         await self._migrate(told)
@@ -134,6 +135,13 @@ class Stack:
         await create_database(server_url, settings.database)
         database_url = with_database(server_url, settings.database)
         return Endpoints(database_url=database_url, server_url=server_url, amqp_url=broker_url)
+
+    async def _open_network(self) -> Mapping[str, str]:
+        if self.settings.horizon_url or not self.settings.processes["payouts"]:
+            return {}
+        port = await sandbox.start_horizon(self.settings, self.state, self._spawn)
+        self.health_ports[sandbox.NAME] = port
+        return sandbox.variables(port, issuer_secret=self._secrets().stellar_issuer)
 
     async def _migrate(self, told: dict[str, str]) -> None:
         arguments = [sys.executable, "-m", "libs.common.persistence.migrate"]

@@ -15,11 +15,12 @@ import msgspec
 
 from deploy.local.errors import LocalError
 from deploy.local.processes import Identity
+from deploy.local.stellar_keys import new_secret
 
 _PRIVATE: Final = 0o600
 _OURS: Final = (
     *("api_keys.json", "origin.json", "run.json", "run.env", "secrets.json", "lock"),
-    *("logs", "run", "postgres"),
+    *("logs", "run", "postgres", "chain"),
 )
 Kept = TypeVar("Kept", bound=msgspec.Struct)
 
@@ -33,6 +34,10 @@ class Secrets(msgspec.Struct, frozen=True):
     webhook_secret_keys: str
     db_role_secret: str
     postgres_password: str
+    stellar_issuer: str = ""
+    """Issues the dollars of the stack's own Stellar network. Empty, like the two below, in a stack older than its network."""
+    stellar_sponsor: str = ""
+    stellar_treasury: str = ""
 
 
 class ApiKeys(msgspec.Struct, frozen=True):
@@ -83,6 +88,7 @@ class StateDir:
         self.run_env = path / "run.env"
         self.logs = path / "logs"
         self.ports = path / "run"
+        self.chain = path / "chain"
 
     def exists(self) -> bool:
         """Tell whether the directory is there."""
@@ -127,6 +133,10 @@ class StateDir:
                 webhook_secret_keys=f"local:{secrets.token_hex(32)}",
                 db_role_secret=secrets.token_hex(32),
                 postgres_password=secrets.token_hex(24),
+            )
+        if not kept.stellar_issuer:
+            kept = msgspec.structs.replace(
+                kept, stellar_issuer=new_secret(), stellar_sponsor=new_secret(), stellar_treasury=new_secret()
             )
             self._write("secrets.json", kept)
         return kept

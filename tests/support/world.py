@@ -21,6 +21,7 @@ from services.payouts.settings import PayoutsSettings
 from services.webhooks.app import build as build_webhooks
 from tests.e2e.market import Market
 from tests.support.gateway import Served, gateway_settings, make_key, serving
+from tests.support.payouts import PAYOUTS
 from tests.support.webhooks import webhooks_settings
 from tests.support.workers import running, settings, until
 
@@ -137,7 +138,7 @@ async def open_world(postgres_url: str, amqp_url: str, bus_prefix: str) -> Async
     config = settings(postgres_url, amqp_url, bus_prefix)
     url = SecretStr(postgres_url)
     escrow = EscrowSettings(database_url=url)  # type: ignore[call-arg]
-    payouts = PayoutsSettings(database_url=url, wallet_keys=SecretStr(f"test:{'6b' * 32}"))  # type: ignore[call-arg]
+    payouts = PayoutsSettings(database_url=url, **PAYOUTS)
     webhooks = webhooks_settings(postgres_url, amqp_url, bus_prefix)
     services = (build_ledger(), build_escrow(escrow), build_payouts(payouts), build_webhooks(webhooks))
     async with contextlib.AsyncExitStack() as stack:

@@ -22,6 +22,29 @@ def secret_seed(seed: bytes) -> str:
     return _spell(_SEED_VERSION, seed)
 
 
+def is_account(text: str) -> bool:
+    """Tell whether this is an account's address, checksum and all."""
+    return _is(_ACCOUNT_VERSION, text)
+
+
+def is_secret(text: str) -> bool:
+    """Tell whether this is a secret seed, checksum and all."""
+    return _is(_SEED_VERSION, text)
+
+
+def seed_of(secret: str) -> bytes:
+    """Read the 32 bytes of a secret seed that `is_secret` knows."""
+    return base64.b32decode(secret)[1 : 1 + KEY_BYTES]
+
+
+def _is(version: int, text: str) -> bool:
+    try:
+        key = base64.b32decode(text)[1 : 1 + KEY_BYTES]
+    except ValueError:
+        return False
+    return text == _spell(version, key)
+
+
 def _spell(version: int, key: bytes) -> str:
     payload = bytes([version]) + key
     return base64.b32encode(payload + _crc16(payload).to_bytes(2, "little")).decode()

@@ -46,15 +46,23 @@ async def makes_a_user(shell: dict[str, str], name: str) -> bool:
     return answer.is_success
 
 
+async def last_ledger(shell: dict[str, str]) -> int:
+    """How far the stack's own Stellar network is; 0 when it is not the one run.env describes."""
+    async with httpx.AsyncClient(timeout=15.0) as client:
+        root = (await client.get(shell["STELLAR_HORIZON_URL"])).json()
+    return int(root["core_latest_ledger"]) if root["network_passphrase"] == shell["STELLAR_NETWORK_PASSPHRASE"] else 0
+
+
 async def test_a_supervised_stack_survives_the_kill_of_each_of_its_processes(tmp_path: Path) -> None:
     said: list[str] = []
-    local = settings.read(environment(tmp_path / "state", OFFERHUB_LOCAL="embedded"))
+    local = settings.read(environment(tmp_path / "state", OFFERHUB_LOCAL="embedded", OFFERHUB_PROCESSES=f"{FEW},payouts=1"))
     stack = Stack(local, say=said.append, supervised=True)
     await stack.start()
     watch = asyncio.create_task(stack.supervise())
     try:
-        assert set(stack.processes) == {"broker", "postgres", "ledger-1", "gateway-1", "gateway-2"}
+        assert set(stack.processes) == {"broker", "postgres", "horizon", "ledger-1", "payouts-1", "gateway-1", "gateway-2"}
         assert await makes_a_user(stack.shell, "before")
+        ledger = await last_ledger(stack.shell)
         for name in list(stack.processes):
             victim = stack.processes[name].identity
             os.kill(victim.pid, signal.SIGKILL)
@@ -63,6 +71,12 @@ async def test_a_supervised_stack_survives_the_kill_of_each_of_its_processes(tmp
                 return stack.processes[name].identity != victim and await makes_a_user(stack.shell, f"after-{name}")
 
             await until(back)
+        assert await last_ledger(stack.shell) > ledger > 0
+
+        async def all_is_ready() -> bool:
+            return (await asyncio.to_thread(launch, "status", dict(local.base_environment))).returncode == 0
+
+        await until(all_is_ready)
         ended = [line for line in said if "ended by signal 9" in line]
         assert {line.split()[0] for line in ended} == set(stack.processes)
     finally:

@@ -9,6 +9,7 @@ import pytest
 from libs.common.kernel.ids import Tenant, new_id
 from libs.common.persistence.migrate import migrate
 from services.payouts.settings import PayoutsSettings
+from tests.support.payouts import PAYOUTS
 from tests.support.workers import QUEUE_EXPIRES_MS, ROLE_SECRET
 
 
@@ -21,7 +22,7 @@ async def config(postgres_url: str, amqp_url: str, bus_prefix: str) -> PayoutsSe
         "amqp_url": amqp_url,
         "bus_prefix": bus_prefix,
         "queue_expires_ms": QUEUE_EXPIRES_MS,
-        "wallet_keys": f"test:{'6b' * 32}",
+        **PAYOUTS,
     }
     return PayoutsSettings(**values)
 

@@ -40,7 +40,11 @@ def test_servers_the_environment_names_are_taken() -> None:
     assert (local.database_url, local.amqp_url, local.mode) == ("postgresql://u@h/mine", "amqp://h/", Mode.SERVERS)
 
 
+def test_a_network_the_environment_names_is_taken() -> None:
+    assert read({**HERE, "STELLAR_HORIZON_URL": "https://horizon.example"}).horizon_url == "https://horizon.example"
+
+
 def test_a_shell_that_sourced_a_run_env_does_not_lend_that_stack_to_this_one() -> None:
     sourced = {**HERE, "DATABASE_URL": "postgresql://u@h/offerhub_0123456789", "AMQP_URL": "amqp://h/"}
-    local = read(sourced)
-    assert (local.database_url, local.amqp_url) == ("", "")
+    local = read({**sourced, "STELLAR_HORIZON_URL": "http://127.0.0.1:1"})
+    assert (local.database_url, local.amqp_url, local.horizon_url) == ("", "", "")

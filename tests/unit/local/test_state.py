@@ -1,10 +1,13 @@
 import stat
 from pathlib import Path
 
+import msgspec
 import pytest
+from stellar_sdk import Keypair
 
 from deploy.local.errors import LocalError
 from deploy.local.state import ApiKeys, Origin, Run, RunningProcess, StateDir
+from deploy.local.stellar_keys import address_of
 
 
 def made(path: Path) -> StateDir:
@@ -21,6 +24,18 @@ def test_secrets_are_made_once_and_readable_by_their_owner_only(tmp_path: Path) 
     assert first.master_key.startswith("ohk_master_")
     assert len(first.master_key) == len("ohk_master_") + 48
     assert [len(ring.removeprefix("local:")) for ring in (first.wallet_keys, first.webhook_secret_keys)] == [64, 64]
+
+
+def test_a_stack_that_is_older_than_its_network_gets_the_secrets_it_lacks_and_keeps_the_others(tmp_path: Path) -> None:
+    state = made(tmp_path / "state")
+    first = msgspec.to_builtins(state.secrets())
+    old = {name: value for name, value in first.items() if not name.startswith("stellar")}
+    (state.path / "secrets.json").write_bytes(msgspec.json.encode(old))
+    again = state.secrets()
+    assert msgspec.to_builtins(again).items() >= old.items()
+    assert Keypair.from_secret(again.stellar_issuer).public_key == address_of(again.stellar_issuer)
+    assert StateDir(state.path).secrets() == again
+    assert len({again.stellar_issuer, again.stellar_sponsor, again.stellar_treasury}) == 3
 
 
 def test_two_stacks_have_different_secrets(tmp_path: Path) -> None:
