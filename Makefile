@@ -12,7 +12,7 @@ LAUNCH := $(BIN)/python -m deploy.local
 FAST_TESTS := tests/unit tests/contract tests/architecture
 SLOW_TESTS := tests/integration tests/e2e
 
-.PHONY: help setup up start stop restart clean status demo test check fmt docs bench fuzz chaos migration lock-check
+.PHONY: help setup up start stop restart clean status demo test check fmt docs bench fuzz chaos soak migration lock-check
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ fuzz: setup ## Fuzz the API by its OpenAPI document, 20 minutes or make fuzz min
 
 chaos: setup ## Kill processes under load, then check the books; writes docs/reliability.md
 	$(BIN)/python -m tests.chaos
+
+soak: setup ## Rotate webhook secrets under thousands of deliveries, verify each four ways; writes docs/soak.md
+	$(BIN)/python -m tests.soak
 
 migration: setup ## New migration from the tables: make migration s=ledger n=add_holds
 	@test -n "$(s)" && test -n "$(n)" || { echo "usage: make migration s=<service> n=<slug>" >&2; exit 2; }
