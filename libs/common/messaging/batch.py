@@ -1,4 +1,4 @@
-"""One write transaction: claim the messages, load the rows, decide each message, write everything, commit."""
+"""One write transaction: sort out what was handled before, load the rows, decide each message, write everything, commit."""
 
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ from libs.common.messaging import faults
 from libs.common.messaging.use_cases import Announce, Context, Decision, Send, UseCase
 from libs.common.observability.metrics import HANDLED
 from libs.common.persistence import inbox, outbox
-from libs.common.persistence.inbox import ANSWERED, PENDING, Claim, Outcome
+from libs.common.persistence.inbox import ANSWERED, PENDING, Entry, Outcome
 from libs.common.persistence.outbox import Outgoing
 from libs.common.persistence.rows import Connection
 from libs.common.persistence.state import AnyTable, State
@@ -82,8 +82,7 @@ class Batch:
     async def run(self, connection: Connection) -> Effects:
         """Do everything between BEGIN and COMMIT; the caller owns the transaction."""
         effects = Effects()
-        faults.reach("write.before_claim")
-        fresh, again = await self._claim(connection)
+        fresh, again = await self._sort_out(connection)
         effects.decided = await self._decide(connection, fresh) if fresh else []
         await self._finish(connection, effects.decided, effects)
         if again:
@@ -91,7 +90,8 @@ class Batch:
         faults.reach("write.before_commit")
         return effects
 
-    async def _claim(self, connection: Connection) -> tuple[list[Work], list[Work]]:
+    async def _sort_out(self, connection: Connection) -> tuple[list[Work], list[Work]]:
+        """Tell new messages from those seen before; one that another process is handling right now seems new, until `enter`."""
         first: dict[inbox.MessageKey, Work] = {}
         again: list[Work] = []
         for work in self.works:
@@ -99,10 +99,9 @@ class Batch:
                 again.append(work)
             else:
                 first[work.key] = work
-        fresh = await inbox.claim(connection, [_claim(work) for work in first.values()], self.now)
-        faults.reach("write.after_claim")
-        again.extend(work for key, work in first.items() if key not in fresh)
-        return [work for key, work in first.items() if key in fresh], again
+        known = await inbox.known(connection, first)
+        again.extend(first[key] for key in known)
+        return [work for key, work in first.items() if key not in known], again
 
     async def _decide(self, connection: Connection, fresh: Sequence[Work]) -> list[Decided]:
         contexts = [self._context(work.envelope) for work in fresh]
@@ -135,19 +134,34 @@ class Batch:
             handled[envelope.type, _label(decision)] += 1
         for labels, count in handled.items():
             HANDLED.labels(*labels).inc(count)
-        if outcomes:
-            addresses = await inbox.answer(connection, list(outcomes.values()))
-            for key, outcome in outcomes.items():
-                if outcome.reply is not None and key in addresses and addresses[key][0]:
-                    address, reference = addresses[key]
-                    effects.replies[address].append(_reply(key, reference, outcome.reply))
+        addresses = await self._enter(connection, [item.work.envelope for item in decided], outcomes)
+        for key, outcome in outcomes.items():
+            address, reference = addresses.get(key, ("", ""))
+            if outcome.reply is not None and address:
+                effects.replies[address].append(_reply(key, reference, outcome.reply))
         if effects.outgoing:
             await outbox.append(connection, effects.outgoing, self.now)
         if self.schema.seal is not None and decided:
             await self.schema.seal(connection, self.batch_id, decided)
 
+    async def _enter(
+        self, connection: Connection, fresh: Sequence[Envelope], outcomes: Mapping[inbox.MessageKey, Outcome]
+    ) -> dict[inbox.MessageKey, tuple[str, str]]:
+        """Write down what became of each message, and return (reply address, reference) of those that are known."""
+        faults.reach("write.before_claim")
+        addresses: dict[inbox.MessageKey, tuple[str, str]] = {
+            (envelope.tenant, envelope.id): (envelope.reply_to, envelope.reference) for envelope in fresh
+        }
+        if fresh:
+            await inbox.enter(connection, [_entry(envelope, outcomes) for envelope in fresh], self.now)
+        faults.reach("write.after_claim")
+        earlier = [outcome for key, outcome in outcomes.items() if key not in addresses]
+        if earlier:
+            addresses |= await inbox.answer(connection, earlier)
+        return addresses
+
     async def _answer_again(self, connection: Connection, again: Sequence[Work], effects: Effects) -> None:
-        met = await inbox.meet_again(connection, [_claim(work) for work in again])
+        met = await inbox.meet_again(connection, {work.key: work.envelope.reply_to for work in again})
         for work in again:
             state, reply = met[work.key]
             HANDLED.labels(work.envelope.type, "duplicate").inc()
@@ -206,9 +220,9 @@ def _reply(key: inbox.MessageKey, reference: str, body: bytes) -> bytes:
     return encode(Envelope(f"{message_id}.reply", "Reply", tenant, msgspec.Raw(body), reference=reference))  # type: ignore[arg-type]
 
 
-def _claim(work: Work) -> Claim:
-    envelope = work.envelope
-    return Claim(envelope.tenant, envelope.id, envelope.type, envelope.reply_to, envelope.reference)
+def _entry(envelope: Envelope, outcomes: Mapping[inbox.MessageKey, Outcome]) -> Entry:
+    outcome = outcomes[envelope.tenant, envelope.id]
+    return Entry(envelope.tenant, envelope.id, envelope.type, envelope.reply_to, envelope.reference, outcome.state, outcome.reply)
 
 
 def _label(decision: Decision) -> str:

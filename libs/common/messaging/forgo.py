@@ -6,7 +6,7 @@ from libs.common.persistence.state import Needs, State
 
 
 def needs(_message: Forgo, _context: Context) -> Needs:
-    """Need nothing: that this is decided at all says that the id was new."""
+    """Need nothing: that this commits at all says that the id was new."""
     return Needs()
 
 

@@ -1,22 +1,26 @@
 """The inbox: which messages were handled, and what was answered. One table in every service's schema."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 import msgspec
 
-from libs.common.persistence.rows import Connection
+from libs.common.persistence.rows import COPY_ROWS, Connection
 
 PENDING: Final = "pending"
 ANSWERED: Final = "answered"
 
-_CLAIM: Final = """
-INSERT INTO inbox (tenant, message_id, type, reply_to, reference, state, received_at)
-SELECT tenant, message_id, type, reply_to, reference, 'claimed', $6
-  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) AS u(tenant, message_id, type, reply_to, reference)
-ON CONFLICT DO NOTHING
-RETURNING tenant, message_id
+_KNOWN: Final = """
+SELECT i.tenant, i.message_id
+  FROM inbox i JOIN unnest($1::text[], $2::text[]) AS u(tenant, message_id) USING (tenant, message_id)
+"""
+_COLUMNS: Final = ("tenant", "message_id", "type", "reply_to", "reference", "state", "reply", "received_at")
+_ENTER: Final = """
+INSERT INTO inbox (tenant, message_id, type, reply_to, reference, state, reply, received_at)
+SELECT tenant, message_id, type, reply_to, reference, state, reply, $8
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[])
+    AS u(tenant, message_id, type, reply_to, reference, state, reply)
 """
 
 # A duplicate of a pending message takes over its reply address: the caller who asked last is the one still there.
@@ -43,18 +47,20 @@ DELETE FROM inbox WHERE ctid = ANY(ARRAY(
 MessageKey = tuple[str, str]
 
 
-class Claim(msgspec.Struct, frozen=True, gc=False):
-    """A message that asks to be handled once."""
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """A message and how it ended: with a reply (None when nobody asks) or pending."""
 
     tenant: str
     message_id: str
     type: str
     reply_to: str
     reference: str
+    state: str
+    reply: bytes | None
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
-    """How a message ended: with a reply (may be empty when nobody asks) or pending."""
+    """How a message ended that an earlier batch left pending."""
 
     tenant: str
     message_id: str
@@ -62,22 +68,34 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     reply: bytes | None
 
 
-async def claim(connection: Connection, claims: Sequence[Claim], now: datetime) -> set[MessageKey]:
-    """Enter messages into the inbox and return the keys of those never seen before."""
-    ordered = sorted(claims, key=lambda claim: (claim.tenant, claim.message_id))
-    columns = [[getattr(item, name) for item in ordered] for name in ("tenant", "message_id", "type", "reply_to", "reference")]
-    return {(record[0], record[1]) for record in await connection.fetch(_CLAIM, *columns, now)}
+async def known(connection: Connection, keys: Collection[MessageKey]) -> set[MessageKey]:
+    """Return the keys of those messages that were handled before."""
+    tenants, ids = zip(*keys, strict=True)
+    return {(record[0], record[1]) for record in await connection.fetch(_KNOWN, tenants, ids)}
 
 
-async def meet_again(connection: Connection, duplicates: Sequence[Claim]) -> dict[MessageKey, tuple[str, bytes | None]]:
+async def enter(connection: Connection, entries: Sequence[Entry], now: datetime) -> None:
+    """Write down messages that were handled.
+
+    Raises:
+        asyncpg.UniqueViolationError: another process handled one of them meanwhile; the transaction must run again.
+    """
+    rows = sorted((*msgspec.structs.astuple(entry), now) for entry in entries)
+    if len(rows) < COPY_ROWS:
+        await connection.execute(_ENTER, *list(zip(*rows, strict=True))[:-1], now)
+    else:
+        await connection.copy_records_to_table("inbox", records=rows, columns=_COLUMNS)
+
+
+async def meet_again(connection: Connection, addresses: Mapping[MessageKey, str]) -> dict[MessageKey, tuple[str, bytes | None]]:
     """Return (state, stored reply) of messages seen before; a pending one now answers to the new address."""
-    ordered = sorted({(item.tenant, item.message_id): item.reply_to for item in duplicates}.items())
+    ordered = sorted(addresses.items())
     columns = [[key[0] for key, _ in ordered], [key[1] for key, _ in ordered], [address for _, address in ordered]]
     return {(record[0], record[1]): (record[2], record[3]) for record in await connection.fetch(_MEET, *columns)}
 
 
 async def answer(connection: Connection, outcomes: Sequence[Outcome]) -> dict[MessageKey, tuple[str, str]]:
-    """Store how messages ended and return each one's (reply address, reference)."""
+    """Store how pending messages ended and return each one's (reply address, reference)."""
     ordered = sorted(outcomes, key=lambda outcome: (outcome.tenant, outcome.message_id))
     columns = [[getattr(item, name) for item in ordered] for name in ("tenant", "message_id", "state", "reply")]
     return {(record[0], record[1]): (record[2], record[3]) for record in await connection.fetch(_ANSWER, *columns)}
