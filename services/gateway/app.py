@@ -46,6 +46,7 @@ from services.gateway.entrypoints.http import (
     users,
     wallets,
     webhooks,
+    withdrawals,
 )
 from services.gateway.entrypoints.http.calls import UseCases
 from services.gateway.entrypoints.http.documents import documents
@@ -90,6 +91,7 @@ TABLE: Final[Table] = (
     ("Resolution", resolution.OPERATIONS),
     ("Disputes", disputes.OPERATIONS),
     ("Wallets", wallets.OPERATIONS),
+    ("Withdrawals", withdrawals.OPERATIONS),
     ("Webhooks", (*webhooks.OPERATIONS, *deliveries.OPERATIONS, *events.OPERATIONS)),
     ("Auth", auth.OPERATIONS),
     ("Records", records.OPERATIONS),

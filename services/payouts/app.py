@@ -3,13 +3,25 @@
 import os
 
 from libs.common.contracts.catalog import EVENTS
+from libs.common.contracts.envelope import REPLY_TYPE
 from libs.common.messaging.batch import Schema
 from libs.common.messaging.worker import Service
 from libs.common.persistence.sealing import KeyRing
 from services.payouts.clients.keys import minting
-from services.payouts.handlers import note_user, readers
+from services.payouts.entrypoints.sweeper import sweep
+from services.payouts.handlers import (
+    cancel_withdrawal,
+    conclude_withdrawal,
+    note_user,
+    read_withdrawals,
+    readers,
+    refresh_withdrawal,
+    settle_withdrawal,
+)
 from services.payouts.handlers.create_wallet import CreateWallet
+from services.payouts.handlers.create_withdrawal import CreateWithdrawals
 from services.payouts.settings import PayoutsSettings
+from services.payouts.store import withdrawals
 from services.payouts.store.rows import LOCK_ORDER
 
 
@@ -22,10 +34,21 @@ def build(settings: PayoutsSettings) -> Service:
     ring = KeyRing.parse(settings.wallet_keys.get_secret_value(), entropy=os.urandom)
     return Service(
         name="payouts",
-        schema=Schema(tables=LOCK_ORDER),
+        schema=Schema(tables=(*LOCK_ORDER, *withdrawals.LOCK_ORDER)),
         use_cases={
             **{name: note_user for name in EVENTS if name.startswith("user.")},
             "user.created": CreateWallet(settings.network, minting(os.urandom), ring),
+            "CreateWithdrawal": CreateWithdrawals(),
+            "CancelWithdrawal": cancel_withdrawal,
+            "RefreshWithdrawal": refresh_withdrawal,
+            "ConcludeWithdrawal": conclude_withdrawal,
+            REPLY_TYPE: settle_withdrawal,
         },
-        readers={"GetWallet": readers.get_wallet, "GetDepositAddress": readers.get_deposit_address},
+        readers={
+            "GetWallet": readers.get_wallet,
+            "GetDepositAddress": readers.get_deposit_address,
+            "GetWithdrawal": read_withdrawals.get_withdrawal,
+            "ListWithdrawals": read_withdrawals.list_withdrawals,
+        },
+        loops=(sweep,),
     )

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from libs.common.contracts.catalog import EVENTS
+from libs.common.kernel.money import format_amount
 from services.gateway.app import build_api
 from services.gateway.domain.access import GRANTABLE
 from services.gateway.domain.answers import Answer
@@ -18,11 +19,12 @@ from services.gateway.domain.catalogue import CATALOGUE
 from services.gateway.domain.errors import ApiError
 from services.gateway.domain.limits import GENERAL
 from services.gateway.domain.streams import PER_USER
-from services.gateway.entrypoints.http import escrow, orders, resolution
+from services.gateway.entrypoints.http import escrow, orders, resolution, withdrawals
 from services.gateway.entrypoints.http.calls import Call
 from services.gateway.entrypoints.http.fields import PAGE_DEFAULT, PAGE_MAX, read_fields
 from services.gateway.entrypoints.http.openapi import document
 from services.gateway.entrypoints.http.routing import PREFIX, ApiRoute
+from services.payouts.domain.withdrawal_rules import MINIMUM
 from tests.support.client_docs.extract import Document, Table
 from tests.support.client_docs.library import MISSING, documents
 from tests.support.client_docs.substitutions import (
@@ -66,6 +68,10 @@ def _begins_with(known: Iterable[str]) -> Untrue:
     return lambda table: table.without(starts)
 
 
+def _contains(text: str) -> Untrue:
+    return lambda table: [] if any(text in row for row in table.rows) else list(table.rows)
+
+
 def _schema(found: Any) -> Any:
     return _openapi()["components"]["schemas"][found["$ref"].rpartition("/")[2]] if "$ref" in found else found
 
@@ -76,6 +82,15 @@ def _body_fields(operation: str) -> list[str]:
     return [
         f"{name}{field['type']}{'Yes' if name in schema['required'] else 'No'}" for name, field in schema["properties"].items()
     ]
+
+
+def _withdrawal_fields() -> list[str]:
+    """The fields of a withdrawal's body; the reference asks for a currency, the guide leaves it out, and both are taken."""
+    found = _operations()["POST /api/v1/withdrawals"]["requestBody"]["content"]["application/json"]["schema"]
+    schema = _schema(found)
+    needed = {*schema["required"], "currency"}
+    kinds = {name: _schema(field).get("type") for name, field in schema["properties"].items()}
+    return [f"{name}{kind}{'Yes' if name in needed else 'No'}" for name, kind in kinds.items()]
 
 
 def _balance_fields() -> list[str]:
@@ -110,7 +125,7 @@ class _Remembered(Call):
 def _window(endpoint: Callable[..., Coroutine[Any, Any, Answer]], body: Any = None) -> timedelta | None:
     call = _Remembered(None, "POST", "/")  # type: ignore[arg-type] # nothing is asked of the services
     arguments = {"body": body} if body is not None else {}
-    path = {} if endpoint is orders.create_order else {"order_id": "ord_1"}
+    path = {} if endpoint in (orders.create_order, withdrawals.create_withdrawal) else {"order_id": "ord_1"}
     asyncio.run(endpoint(call, **path, **arguments))
     return call.window
 
@@ -132,6 +147,9 @@ def _windows() -> list[str]:
         },
         "Disputes": {_window(resolution.open_dispute, read_fields(resolution.NewDispute, {}))},
     }
+    destination = {"type": "stellar", "address": "G"}
+    out = read_fields(withdrawals.NewWithdrawal, {"user_id": "usr_1", "amount": "1.00", "destination": destination})
+    found["Withdrawals"] = {_window(withdrawals.create_withdrawal, out)}
     return [f"{what}{_in_words(window)}" for what, windows in found.items() for window in windows if len(windows) == 1]
 
 
@@ -180,8 +198,15 @@ def _facts() -> dict[str, Untrue]:
         "api-reference/Filters/1": _filters,
         "api-reference/Idempotency Windows/1": _begins_with(_windows()),
         "api-reference/Rate Limiting/1": _begins_with(
-            [f"General{GENERAL.amount} req/min per API key", f"GET /events{PER_USER} SSE connection per user"]
+            [
+                f"General{GENERAL.amount} req/min per API key",
+                f"GET /events{PER_USER} SSE connection per user",
+                f"POST /withdrawals{withdrawals.PER_USER.amount} req/min per user",
+            ]
         ),
+        "api-reference/Create Withdrawal/1": _begins_with(_withdrawal_fields()),
+        "withdrawals-guide/Rate Limiting/1": _contains(f"POST /withdrawals{withdrawals.PER_USER.amount} per minute per user"),
+        "withdrawals-guide/Limits and Fees/1": _contains(f"Minimum {format_amount(MINIMUM['USD'])} USDC Maximum No limit"),
         **{f"api-reference/{heading}/1": _endpoints(_operations()) for heading in resources},
         "api-reference/Events/1": _endpoints(_streams()),
         "withdrawals-guide/Error Handling/1": _codes,

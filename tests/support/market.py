@@ -72,13 +72,13 @@ class Market:
         """Run one escrow process."""
         url = self.config.database_url
         settings = EscrowSettings(database_url=url, platform_fee_bps=fee_bps)  # type: ignore[call-arg]
-        async with _as_process("escrow", build_escrow(settings), self.config) as worker:
+        async with as_process("escrow", build_escrow(settings), self.config) as worker:
             yield worker
 
     @contextlib.asynccontextmanager
     async def ledger(self) -> AsyncIterator[Worker]:
         """Run one ledger process."""
-        async with _as_process("ledger", build_ledger(), self.config) as worker:
+        async with as_process("ledger", build_ledger(), self.config) as worker:
             yield worker
 
     @contextlib.asynccontextmanager
@@ -185,7 +185,8 @@ class Market:
 
 
 @contextlib.asynccontextmanager
-async def _as_process(name: str, service: Service, config: ServiceSettings) -> AsyncIterator[Worker]:
+async def as_process(name: str, service: Service, config: ServiceSettings) -> AsyncIterator[Worker]:
+    """Run a service whose tasks are known by its name."""
     manager = running(service, config)
     token = _process.set(name)
     try:

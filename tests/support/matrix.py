@@ -14,8 +14,8 @@ from tests.support.world import SCOPES, Shop, World
 
 PREFIX: Final = "/api/v1"
 _UNKNOWN: Final = {
-    "user": "usr", "seller": "usr", "order": "ord", "dispute": "dsp", "webhook": "wh", "delivery": "whd", "key": "key",
-    "request": "req",
+    "user": "usr", "seller": "usr", "order": "ord", "dispute": "dsp", "webhook": "wh", "withdrawal": "wth", "delivery": "whd",
+    "key": "key", "request": "req",
 }  # fmt: skip
 
 
@@ -29,6 +29,8 @@ class Described:
     scope: str
     """`public` when the document asks for nothing."""
     successes: frozenset[int]
+    needs_key: bool
+    """Without an Idempotency-Key it is refused."""
     inputs: frozenset[tuple[str, str]]
     """(path, query or body; name) of everything it takes."""
 
@@ -50,6 +52,7 @@ def described(document: Mapping[str, Any]) -> Iterator[Described]:
                 path=path.removeprefix(PREFIX),
                 scope=operation.get("x-required-scope", "public"),
                 successes=frozenset(int(status) for status in operation["responses"] if status.startswith("2")),
+                needs_key={"$ref": "#/components/parameters/RequiredIdempotencyKey"} in operation["parameters"],
                 inputs=frozenset(inputs | {("body", name) for name in _body(operation, document)}),
             )
 
@@ -80,6 +83,8 @@ class Trial:
         body = None if attempt.body is None else {name: _plain(value) for name, value in attempt.body.items()}
         if authorization is not None:
             headers["Authorization"] = authorization
+        if self.operation.needs_key:
+            headers.setdefault("Idempotency-Key", new_id("req"))
         client = self.world.served.client
         request = client.build_request(self.operation.method, path, params=query or None, json=body, headers=headers)
         if authorization is None:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
-from tests.support.world import Shop
+from tests.support.world import DESTINATION, Shop
 
 Where = Literal["path", "query", "body"]
 
@@ -135,6 +135,18 @@ async def _comment(shop: Shop) -> Attempt:
     return Attempt(path={"dispute_id": dispute}, body={"message": shop.mark, "user_id": Ours("user", shop.sample["user"])})
 
 
+async def _new_withdrawal(shop: Shop) -> Attempt:
+    user = Ours("user", await shop.user(credit="10.00"))
+    return Attempt(body={"user_id": user, "amount": "5.00", "destination": DESTINATION, "description": shop.mark})
+
+
+def _on_withdrawal(body: Mapping[str, Any] | None = None) -> Recipe:
+    async def prepare(shop: Shop) -> Attempt:
+        return Attempt(path={"withdrawal_id": Ours("withdrawal", await shop.withdrawal())}, body=body)
+
+    return prepare
+
+
 async def _new_webhook(shop: Shop) -> Attempt:
     return Attempt(body={"url": f"http://127.0.0.1:9/{shop.mark}", "events": ["webhook.exhausted"]})
 
@@ -195,6 +207,11 @@ RECIPES: dict[str, Recipe] = {
     "list_entries": _listed({"user_id": "user"}, cursor="entry"),
     "get_wallet": _sampled(user_id="user"),
     "get_deposit_address": _sampled(user_id="user"),
+    "create_withdrawal": _new_withdrawal,
+    "list_withdrawals": _listed(cursor="withdrawal", user_id="user"),
+    "get_withdrawal": _sampled(withdrawal_id="withdrawal"),
+    "cancel_withdrawal": _on_withdrawal({"reason": "A second thought"}),
+    "refresh_withdrawal": _on_withdrawal(),
     "create_order": _new_order,
     "list_orders": _listed(cursor="order", buyer_id="user", seller_id="seller", user_id="user"),
     "get_order": _sampled(order_id="order"),

@@ -9,6 +9,7 @@ from libs.common.contracts import notices
 from libs.common.contracts.commands import common as common_commands
 from libs.common.contracts.commands import escrow as escrow_commands
 from libs.common.contracts.commands import ledger as ledger_commands
+from libs.common.contracts.commands import payouts as payout_commands
 from libs.common.contracts.commands import webhooks as webhook_commands
 from libs.common.contracts.envelope import REPLY_TYPE, Event, Reply
 from libs.common.contracts.events import escrow, ledger, payouts, webhooks
@@ -30,7 +31,7 @@ def _structs(*modules: ModuleType) -> dict[MessageKey, type[msgspec.Struct]]:
     }
 
 
-COMMANDS: Final = _structs(common_commands, ledger_commands, escrow_commands, webhook_commands)
+COMMANDS: Final = _structs(common_commands, ledger_commands, escrow_commands, payout_commands, webhook_commands)
 QUERIES: Final = _structs(common_queries, ledger_queries, escrow_queries, payout_queries, webhook_queries)
 
 NOTICES: Final = _structs(notices)
@@ -68,6 +69,8 @@ EVENTS: Final[dict[str, type[msgspec.Struct]]] = {
     "dispute.comment_added": escrow.DisputeEvent,
     "dispute.resolved": escrow.DisputeEvent,
     "wallet.created": payouts.WalletCreated,
+    "withdrawal.created": payouts.WithdrawalEvent,
+    "withdrawal.canceled": payouts.WithdrawalEvent,
     "withdrawal.completed": payouts.WithdrawalCompleted,
     "withdrawal.failed": payouts.WithdrawalFailed,
     "webhook.created": webhooks.EndpointEvent,

@@ -73,12 +73,13 @@ _FUNDED: Final = (*_ESCROWED, _FUND)
 _DRAFT: Final = {"ref": "draft", "title": "A draft", "amount": "40.00"}
 _FINAL: Final = {"ref": "final", "title": "The final logo", "amount": "60.00"}
 _WITHDRAWAL: Final = {
-    "user_id": "usr_abc123",
+    "user_id": "$BUYER",
     "amount": "50.00",
-    "currency": "USD",
-    "destination": {"type": "stellar", "address": "GDQP2KPQGKIHYJGXNUIYOMHARUARCA7DJT5FO2FFOOUJ3EQRQGPGAVRQ"},
+    "destination": {"type": "stellar", "address": "GA7QYNF7SOWQ3GLR2BGMZEHXAVIRZA4KVWLTJJFC7MGXUA74P7UJVSGZ"},
 }
-_WITHDRAW: Final = Step("POST /withdrawals", _WITHDRAWAL, headers={"Idempotency-Key": "withdrawal-1"})
+_WITHDRAW: Final = Step("POST /withdrawals", _WITHDRAWAL, headers={"Idempotency-Key": "withdrawal-1"}, saves="WITHDRAWAL")
+_AGAIN: Final = {"Idempotency-Key": "withdrawal-2"}
+_SHORT: Final = {"type": "stellar", "address": "GDQP2K"}
 
 
 EXAMPLES: Final[dict[str, Example]] = {
@@ -181,7 +182,9 @@ EXAMPLES: Final[dict[str, Example]] = {
         before=(Step("POST /webhooks", {"url": "https://example.com/webhooks", "events": ["order.*"]}, saves="WEBHOOK"),),
         mended=(Step("GET /webhooks/$WEBHOOK/deliveries"),),
     ),
-    "WITHDRAWAL_NOT_FOUND": Example(Step("GET /withdrawals/wth_unknown"), {"withdrawal_id": "wth_unknown"}, occurs="not yet"),
+    "WITHDRAWAL_NOT_FOUND": Example(
+        Step("GET /withdrawals/wth_unknown"), {"withdrawal_id": "wth_unknown"}, mended=(Step("GET /withdrawals"),)
+    ),
     "TOPUP_NOT_FOUND": Example(Step("GET /topups/top_unknown"), {"topup_id": "top_unknown"}, occurs="not yet"),
     "API_KEY_NOT_FOUND": Example(
         Step("DELETE /auth/api-keys/key_unknown", key="support"),
@@ -242,7 +245,13 @@ EXAMPLES: Final[dict[str, Example]] = {
         before=(replace(_ANA, headers={"Idempotency-Key": "sign-up-2"}, is_awaited=False),),
         occurs="by chance",
     ),
-    "WITHDRAWAL_IN_PROGRESS": Example(_WITHDRAW, {"withdrawal_id": "wth_xyz789"}, occurs="not yet"),
+    "WITHDRAWAL_IN_PROGRESS": Example(
+        Step("POST /withdrawals", _WITHDRAWAL | {"amount": "10.00"}, headers=_AGAIN),
+        {"withdrawal_id": "wth_xyz789"},
+        given="a user with a withdrawal under way",
+        before=(_BUYER, _CREDIT, _WITHDRAW),
+        mended=(Step("GET /withdrawals/$WITHDRAWAL"),),
+    ),
     "PAYLOAD_TOO_LARGE": Example(
         Step("POST /users", headers={"Content-Type": "application/json"}, zeros=300_000),
         {"limit_bytes": 262_144},
@@ -275,9 +284,21 @@ EXAMPLES: Final[dict[str, Example]] = {
         before=_USERS,
         mended=(Step("POST /orders", _TERMS | {"milestones": [_DRAFT, _FINAL]}),),
     ),
-    "INVALID_DESTINATION": Example(_WITHDRAW, {"address": "GDQP2K"}, occurs="not yet"),
-    "DESTINATION_NO_TRUSTLINE": Example(_WITHDRAW, {"asset_code": "USDC"}, occurs="not yet"),
-    "AMOUNT_BELOW_MINIMUM": Example(_WITHDRAW, {"minimum": "1.00", "requested": "0.50"}, occurs="not yet"),
+    "INVALID_DESTINATION": Example(
+        Step("POST /withdrawals", _WITHDRAWAL | {"destination": _SHORT}, headers=_AGAIN),
+        {"field": "destination.address", "address": "GDQP2K"},
+        given="a user with 100.00",
+        before=(_BUYER, _CREDIT),
+        mended=(_WITHDRAW,),
+    ),
+    "DESTINATION_NO_TRUSTLINE": Example(_WITHDRAW, {"asset_code": "USDC"}, occurs="by chance"),
+    "AMOUNT_BELOW_MINIMUM": Example(
+        Step("POST /withdrawals", _WITHDRAWAL | {"amount": "0.50"}, headers=_AGAIN),
+        {"minimum": "1.00", "requested": "0.50", "currency": "USD"},
+        given="a user with 100.00",
+        before=(_BUYER, _CREDIT),
+        mended=(_WITHDRAW,),
+    ),
     "RATE_LIMITED": Example(
         Step("GET /me"),
         {"retry_after": 60, "limit": 100},

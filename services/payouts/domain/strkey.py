@@ -4,12 +4,15 @@ Written out here because loading stellar-sdk for these lines costs each process 
 """
 
 import base64
+import binascii
 from typing import Final
 
 _ACCOUNT_VERSION: Final = 6 << 3  # spells a leading G
+_MUXED_VERSION: Final = 12 << 3  # spells a leading M
 _SEED_VERSION: Final = 18 << 3  # spells a leading S
 _POLYNOMIAL: Final = 0x1021
 KEY_BYTES: Final = 32
+_ADDRESS_LENGTHS: Final = {"G": 56, "M": 69}
 
 
 def account_address(public_key: bytes) -> str:
@@ -35,6 +38,21 @@ def is_secret(text: str) -> bool:
 def seed_of(secret: str) -> bytes:
     """Read the 32 bytes of a secret seed that `is_secret` knows."""
     return base64.b32decode(secret)[1 : 1 + KEY_BYTES]
+
+
+def read_account(text: str) -> bytes | None:
+    """Return the public key in `G…` or `M…` (SEP-23: a `G` with a number in it), or None when it is no address."""
+    length = _ADDRESS_LENGTHS.get(text[:1])
+    if length != len(text) or not text.isascii():
+        return None
+    try:
+        raw = base64.b32decode(text + "=" * (-len(text) % 8))
+    except binascii.Error:
+        return None
+    payload, checksum = raw[:-2], raw[-2:]
+    is_ours = payload[0] in (_ACCOUNT_VERSION, _MUXED_VERSION) and _crc16(payload).to_bytes(2, "little") == checksum
+    is_canonical = base64.b32encode(raw).decode().rstrip("=") == text
+    return payload[1 : 1 + KEY_BYTES] if is_ours and is_canonical else None
 
 
 def _is(version: int, text: str) -> bool:

@@ -3,12 +3,14 @@
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, CheckConstraint, DateTime, Index, LargeBinary, Text
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, Index, LargeBinary, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 from libs.common.persistence.tables import add_inbox_and_outbox, schema_metadata
 
 metadata = schema_metadata("payouts")
+_INSTANT: Any = DateTime(timezone=True)
 
 
 class Base(SQLModel):
@@ -48,3 +50,52 @@ class Wallet(Base, table=True):
     sealed_secret: bytes = Field(sa_type=LargeBinary)
     sequence: int = Field(sa_type=BigInteger)
     created_at: datetime = Field(sa_type=DateTime(timezone=True))
+
+
+class Withdrawal(Base, table=True):
+    """Money on its way out, with the intent that is under way."""
+
+    __tablename__ = "withdrawals"
+    __table_args__: ClassVar[Any] = (
+        Index("withdrawals_status", "tenant", "status", "created_at", "id", postgresql_where=text("is_booked")),
+        Index("withdrawals_user", "tenant", "user_id", "status", "created_at", "id", postgresql_where=text("is_booked")),
+        Index("withdrawals_pending_due", "pending_due", postgresql_where=text("pending_due IS NOT NULL")),
+        Index("withdrawals_waiting_from", "waiting_from", postgresql_where=text("waiting_from IS NOT NULL")),
+    )
+    tenant: str = Field(sa_type=Text, primary_key=True)
+    id: str = Field(sa_type=Text, primary_key=True)
+    user_id: str = Field(sa_type=Text)
+    amount: int = Field(sa_type=BigInteger)
+    currency: str = Field(sa_type=Text)
+    quoted_currency: str = Field(sa_type=Text)
+    destination_type: str = Field(sa_type=Text)
+    address: str = Field(sa_type=Text)
+    memo_type: str | None = Field(sa_type=Text)
+    memo: str | None = Field(sa_type=Text)
+    description: str | None = Field(sa_type=Text)
+    metadata_: dict[str, Any] | None = Field(sa_type=JSONB, sa_column_kwargs={"name": "metadata"})
+    status: str = Field(sa_type=Text)
+    is_booked: bool
+    waiting_from: datetime | None = Field(sa_type=_INSTANT)
+    cancel_requested: bool
+    cancel_reason: str | None = Field(sa_type=Text)
+    transaction_hash: str | None = Field(sa_type=Text)
+    transaction_ledger: int | None = Field(sa_type=BigInteger)
+    failure_code: str | None = Field(sa_type=Text)
+    failure_reason: str | None = Field(sa_type=Text)
+    version: int = Field(sa_type=BigInteger)
+    sequence: int = Field(sa_type=BigInteger)
+    pending: dict[str, Any] | None = Field(sa_type=JSONB)
+    pending_tries: int
+    pending_due: datetime | None = Field(sa_type=_INSTANT)
+    created_at: datetime = Field(sa_type=_INSTANT)
+    updated_at: datetime = Field(sa_type=_INSTANT)
+
+
+class WithdrawalInFlight(Base, table=True):
+    """The withdrawal that a user has under way."""
+
+    __tablename__ = "withdrawals_in_flight"
+    tenant: str = Field(sa_type=Text, primary_key=True)
+    user_id: str = Field(sa_type=Text, primary_key=True)
+    withdrawal_id: str = Field(sa_type=Text)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import re
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -129,7 +130,13 @@ def _asking(snippet: Snippet, stage: Stage) -> Callable[[], Awaitable[Any]]:
         return partial(_command, stage, text)
     if snippet.kind is Kind.HTTP:
         return partial(_send, stage, _Message.parse(text))
-    return partial(_send, stage, _Message(stage.fill(snippet.operation), {"Content-Type": "application/json"}, text))
+    return partial(
+        _send,
+        stage,
+        _Message(
+            stage.fill(snippet.operation), {"Content-Type": "application/json", "Idempotency-Key": secrets.token_hex(16)}, text
+        ),
+    )
 
 
 async def _command(stage: Stage, text: str) -> Any:

@@ -13,6 +13,17 @@ class WalletCreated(msgspec.Struct, frozen=True):
     network: str
 
 
+class WithdrawalEvent(msgspec.Struct, frozen=True):
+    """withdrawal.created and withdrawal.canceled: the user's balance has been debited, or has the amount again."""
+
+    withdrawal_id: str
+    user_id: str
+    amount: str
+    currency: str
+    destination_type: str
+    status: str
+
+
 class WithdrawalCompleted(msgspec.Struct, frozen=True):
     """Announced as withdrawal.completed: the money has arrived. `transaction_hash` is None where the rail has no such thing."""
 

@@ -9,7 +9,7 @@ import msgspec
 
 from libs.common.contracts.replies.escrow import Comment, Dispute, Escrow, Milestone, Order
 from libs.common.contracts.replies.ledger import Balance, BalanceAdjusted, Entry, User
-from libs.common.contracts.replies.payouts import DepositAddress, Wallet
+from libs.common.contracts.replies.payouts import DepositAddress, Wallet, Withdrawal
 
 Shown = dict[str, Any]
 
@@ -141,6 +141,30 @@ _CREDITED: Final[Shown] = {
     "created_at": "2026-01-15T12:00:00.000Z",
 }
 DEBITED: Final = _CREDITED | {"journal_id": "jrn_02ABC", "operation": "DEBIT", "available": "750.00"}
+_WITHDRAWN: Final[Shown] = {
+    "id": "wth_xyz789",
+    "user_id": BUYER,
+    "userId": BUYER,
+    "amount": "50.00",
+    "currency": "USD",
+    "status": "COMPLETED",
+    "destination": {"type": "stellar", "address": _ADDRESS, "memo_type": None, "memo": None},
+    "description": None,
+    "metadata": None,
+    "cancel_requested": False,
+    "transaction": {
+        "hash": "3389e9f0f1a65f19736cacf544c2e825313e8447f569233bb8db39aa607c8889",
+        "ledger": 12345678,
+        "completedAt": "2026-02-25T12:00:05.000Z",
+    },
+    "failure": None,
+    "created_at": "2026-02-25T12:00:00.000Z",
+    "updated_at": "2026-02-25T12:00:05.000Z",
+}
+NEW_WITHDRAWAL: Final = _WITHDRAWN | {"status": "PENDING", "transaction": None, "updated_at": "2026-02-25T12:00:00.000Z"}
+CANCELED_WITHDRAWAL: Final = NEW_WITHDRAWAL | {
+    "status": "CANCELED", "cancel_requested": True, "updated_at": "2026-02-25T12:00:02.000Z",
+}  # fmt: skip
 SALE: Final[dict[type[msgspec.Struct], Shown]] = {
     Order: _ORDER,
     Milestone: _DRAFT,
@@ -182,6 +206,7 @@ SALE: Final[dict[type[msgspec.Struct], Shown]] = {
         "network": "testnet",
         "created_at": "2026-01-12T10:00:00.000Z",
     },
+    Withdrawal: _WITHDRAWN,
     DepositAddress: {
         "user_id": BUYER,
         "provider": "stellar",

@@ -37,6 +37,8 @@ MEANINGS: Final = {
     "dispute.comment_added": "Somebody said something on a dispute.",
     "dispute.resolved": "A dispute was decided.",
     "wallet.created": "A user has a deposit wallet.",
+    "withdrawal.created": "A user's balance has been debited, and the amount is to leave.",
+    "withdrawal.canceled": "A withdrawal was called off; the user has the amount again.",
     "withdrawal.completed": "A withdrawal has arrived.",
     "withdrawal.failed": "A withdrawal did not arrive.",
     "webhook.created": "An endpoint was registered.",
@@ -130,6 +132,7 @@ _KINDS: Final[dict[str, dict[str, Any]]] = {
         "provider": "stellar",
         "network": "testnet",
     },
+    "WithdrawalEvent": {name: value for name, value in _WITHDRAWN.items() if name != "transaction_hash"} | {"status": "PENDING"},
     "WithdrawalCompleted": _WITHDRAWN,
     "WithdrawalFailed": {
         "withdrawal_id": "wth_xyz789",
@@ -177,6 +180,7 @@ _VARIED: Final[dict[str, dict[str, Any]]] = {
     "dispute.opened": _CONTESTED,
     "dispute.under_review": _CONTESTED | {"status": "UNDER_REVIEW", "assigned_to": "agent-7"},
     "dispute.comment_added": _CONTESTED | {"comment_id": "cmt_01ABC", "user_id": SELLER},
+    "withdrawal.canceled": {"status": "CANCELED"},
     "webhook.exhausted": {"event_id": "evt_abc123"},
 }
 """What is otherwise in an event than in the example of its kind; None is left out."""

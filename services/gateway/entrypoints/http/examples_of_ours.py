@@ -100,6 +100,7 @@ SHOWN_IDS: Final = {
     "dispute_id": DISPUTE,
     "webhook_id": "wh_01ABCDEF",
     "delivery_id": "whd_01ABC",
+    "withdrawal_id": "wth_xyz789",
     "key_id": "key_abc123",
     "request_id": REQUEST_ID,
     "ref": "draft",

@@ -36,6 +36,7 @@ _INFO: Final[Schema] = {
 _TAGS: Final = {
     "Users": "Who buys and sells, and what they own. A user is known by your own id for it.",
     "Wallets": "Where a user's deposits go.",
+    "Withdrawals": "How a user's money leaves: to an address on the Stellar network.",
     "Orders": "A sale between two users, with its milestones, from the agreement to the end.",
     "Escrow": "Where the money of an order is kept while the work is under way: neither party can reach it.",
     "Resolution": "How an order ends: the seller is paid, the buyer gets the money back, or somebody contests it.",
@@ -87,6 +88,7 @@ _PARAMETERS: Final[dict[str, Schema]] = {
         "example": "42",
     },
 }
+_PARAMETERS["RequiredIdempotencyKey"] = _PARAMETERS["IdempotencyKey"] | {"required": True}
 _IDS: Final = {
     "ref": ("The milestone's `ref`, as it was given with the order", {"type": "string", "minLength": 1, "maxLength": 255}),
     "request_id": (
@@ -171,6 +173,8 @@ def _parameters(route: ApiRoute) -> list[Any]:
     names = ["IdempotencyKey", "RequestID"] if route.operation.is_write else ["RequestID"]
     if route.operation.stream:
         names.append("LastEventID")
+    if route.operation.needs_key:
+        names[0] = "RequiredIdempotencyKey"
     headers = [{"$ref": f"#/components/parameters/{name}"} for name in names]
     return [*map(_path_parameter, route.operation.ids), *query_parameters(route.query), *headers]
 

@@ -38,6 +38,7 @@ MISSING: Final = {
     "webhook_id": "WEBHOOK_NOT_FOUND",
     "delivery_id": "DELIVERY_NOT_FOUND",
     "key_id": "API_KEY_NOT_FOUND",
+    "withdrawal_id": "WITHDRAWAL_NOT_FOUND",
     "request_id": "REQUEST_NOT_FOUND",
     "ref": "MILESTONE_NOT_FOUND",
     "code": "NOT_FOUND",
@@ -65,6 +66,8 @@ class Operation:
     status: int = 200
     in_maintenance: bool = False
     """A write that goes on during a maintenance."""
+    needs_key: bool = False
+    """A write that is refused without an Idempotency-Key."""
     limit: Rule | None = None
     """Counts its requests for each user too: its `field` is one of the body's."""
     codes: tuple[str, ...] = ()
@@ -124,8 +127,7 @@ class ApiRoute(APIRoute):
             if self._takes_query:
                 arguments["query"] = query
         if self.operation.is_write:
-            if call.idempotency_key is not None and not is_key(call.idempotency_key):
-                raise invalid("Idempotency-Key", "write 1 to 255 visible ASCII characters, and no API key")
+            _check_key(call.idempotency_key, is_needed=self.operation.needs_key)
             call.document = await self._read_document(call, receive)
             body = read_fields(self.body, call.document)
             call.redacted = self.body.without_secrets(call.document)
@@ -161,6 +163,13 @@ class ApiRoute(APIRoute):
             return read_document(body)
         except DocumentError as error:
             raise invalid(error.field, str(error)) from None
+
+
+def _check_key(key: str | None, *, is_needed: bool) -> None:
+    if key is not None and not is_key(key):
+        raise invalid("Idempotency-Key", "write 1 to 255 visible ASCII characters, and no API key")
+    if key is None and is_needed:
+        raise invalid("Idempotency-Key", "this request needs one: write a fresh UUID, and the same one when you repeat it")
 
 
 def _check_id(name: str, value: str) -> None:

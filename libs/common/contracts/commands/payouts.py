@@ -1,0 +1,52 @@
+"""What payouts obeys. Amounts are stroops (10⁻⁷)."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from libs.common.kernel.money import Currency
+
+Ending = Literal["PAID", "FAILED", "CANCELED"]
+"""How the chain decided on a payment."""
+
+
+class CreateWithdrawal(msgspec.Struct, frozen=True):
+    """Pay a user's money out to an address elsewhere."""
+
+    withdrawal_id: str
+    user_id: str
+    amount: int
+    currency: Currency
+    quoted_currency: str
+    """What the caller wrote: USD, USDC or XLM; shown back as it came."""
+    destination_type: str
+    address: str
+    memo_type: str | None = None
+    memo: str | None = None
+    description: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class CancelWithdrawal(msgspec.Struct, frozen=True):
+    """Call a withdrawal off; one that is on its way is stopped if the network has not taken it yet."""
+
+    withdrawal_id: str
+    reason: str | None = None
+
+
+class RefreshWithdrawal(msgspec.Struct, frozen=True):
+    """Ask again now for whatever the withdrawal waits for."""
+
+    withdrawal_id: str
+
+
+class ConcludeWithdrawal(msgspec.Struct, frozen=True):
+    """The chain has decided: payouts tells itself, once for each closed slot that the withdrawal was in."""
+
+    withdrawal_id: str
+    ending: Ending
+    transaction_hash: str
+    ledger: int
+    code: str | None = None
+    """The operation's own result code, when it failed."""
+    reason: str | None = None

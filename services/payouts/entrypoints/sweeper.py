@@ -1,0 +1,57 @@
+"""Asks the ledger again for what it has not answered about withdrawals: the same journal id, so that it moves money once."""
+
+import asyncio
+from typing import Final
+
+import asyncpg
+import structlog
+
+from libs.common.messaging import faults
+from libs.common.messaging.batch import outgoing_command
+from libs.common.messaging.worker import Parts
+from services.payouts.domain.withdrawals import RESEND_AFTER
+from services.payouts.handlers.withdrawal_asking import question
+from services.payouts.store import withdrawals
+
+INTERVAL_SECONDS: Final = 1.0
+BATCH_ROWS: Final = 200
+LONGEST_WAIT_SECONDS: Final = 60.0
+ALARM_TRIES: Final = 20
+"""About a quarter of an hour of asking: a person must look."""
+_log = structlog.get_logger("offerhub.sweeper")
+
+
+async def sweep(parts: Parts) -> None:
+    """Look once a second until cancelled."""
+    while True:
+        try:
+            while await sweep_once(parts) == BATCH_ROWS:
+                pass
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            _log.warning("sweeper.trouble", error=repr(error))
+        await asyncio.sleep(INTERVAL_SECONDS)
+
+
+async def sweep_once(parts: Parts) -> int:
+    """Send the intents again that are due, and return how many were; one that can't be sent now is due again later."""
+    due = await withdrawals.take_due(
+        parts.pool,
+        now=parts.clock.now(),
+        limit=BATCH_ROWS,
+        first=RESEND_AFTER.total_seconds(),
+        longest=LONGEST_WAIT_SECONDS,
+    )
+    if not due:
+        return 0
+    faults.reach("intent.resend")
+    sent: list[asyncio.Future[None]] = []
+    for item in due:
+        report = _log.error if item.tries >= ALARM_TRIES else _log.warning
+        report("intent.resent", withdrawal_id=item.withdrawal_id, kind=item.intent.journal.kind, tries=item.tries)
+        command = question(item.withdrawal_id, item.user_id, item.intent)
+        message = outgoing_command(parts.publisher.topology, item.tenant, command, reply_to=parts.own_queue)
+        sent.append(parts.publisher.send(message.body, exchange=message.exchange, routing_key=message.routing_key))
+    for outcome in await asyncio.gather(*sent, return_exceptions=True):
+        if outcome is not None:
+            _log.warning("intent.not_sent", error=repr(outcome))
+    return len(due)
