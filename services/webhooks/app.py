@@ -16,15 +16,26 @@ from services.webhooks.clients.sender import open_sender
 from services.webhooks.domain.lanes import Breaker
 from services.webhooks.entrypoints.announcer import Announcer
 from services.webhooks.entrypoints.dispatcher import Dispatcher
-from services.webhooks.handlers import delete_endpoint, read_deliveries, readers, resend_delivery, send_test_event
+from services.webhooks.entrypoints.replays import ReplayLoop
+from services.webhooks.handlers import (
+    delete_endpoint,
+    read_deliveries,
+    read_replays,
+    readers,
+    resend_delivery,
+    send_test_event,
+    start_replay,
+    steer_replay,
+)
 from services.webhooks.handlers.create_endpoint import CreateEndpointUseCase
 from services.webhooks.handlers.deliver import Courier, Policy
 from services.webhooks.handlers.know_hosts import Hosts
 from services.webhooks.handlers.log_event import LogEvent
+from services.webhooks.handlers.replay import Replayer
 from services.webhooks.handlers.rotate_secret import RotateSecretUseCase
 from services.webhooks.handlers.update_endpoint import UpdateEndpointUseCase
 from services.webhooks.settings import WebhooksSettings
-from services.webhooks.store.rows import DELIVERIES, ENDPOINTS, LOCK_ORDER, RESENDS
+from services.webhooks.store.rows import DELIVERIES, ENDPOINTS, LOCK_ORDER, REPLAYS, RESENDS
 
 _DUE: Final = (DELIVERIES, RESENDS, ENDPOINTS)
 """When one of these has changed something may be due."""
@@ -39,7 +50,7 @@ def build(settings: WebhooksSettings, *, look_up: LookUp | None = None) -> Servi
         ValueError: the ring of secret keys is malformed.
     """
     ring = KeyRing.parse(settings.secret_keys.get_secret_value(), entropy=os.urandom)
-    wake = asyncio.Event()
+    wake, asked = asyncio.Event(), asyncio.Event()
     names = look_up or system_look_up()
     hosts = Hosts(names, allow_private=settings.allow_private)
     announcer = Announcer()
@@ -48,6 +59,11 @@ def build(settings: WebhooksSettings, *, look_up: LookUp | None = None) -> Servi
         announcer.note(decided)
         if any(table in _DUE for item in decided for table, _ in item.decision.rows):
             wake.set()
+        if any(table is REPLAYS for item in decided for table, _ in item.decision.rows):
+            asked.set()
+
+    async def replay(parts: Parts) -> None:
+        await ReplayLoop(Replayer(parts.pool, parts.clock), asked, wake, settings.poll_seconds).run()
 
     return Service(
         name="webhooks",
@@ -57,6 +73,8 @@ def build(settings: WebhooksSettings, *, look_up: LookUp | None = None) -> Servi
             "UpdateEndpoint": UpdateEndpointUseCase(hosts.problem),
             "SendTestEvent": send_test_event,
             "ResendDelivery": resend_delivery,
+            "StartReplay": start_replay,
+            "SteerReplay": steer_replay,
             "RotateSecret": RotateSecretUseCase(ring),
             "DeleteEndpoint": delete_endpoint,
             **{name: LogEvent(name) for name in EVENTS},
@@ -66,12 +84,14 @@ def build(settings: WebhooksSettings, *, look_up: LookUp | None = None) -> Servi
             "ListEndpoints": readers.list_endpoints,
             "ListDeliveries": readers.list_deliveries,
             "GetDelivery": read_deliveries.get_delivery,
+            "ListReplays": read_replays.list_replays,
+            "GetReplay": read_replays.get_replay,
             "ListEvents": readers.list_events,
             "ReadLog": readers.read_log,
             "FindPosition": readers.find_position,
         },
         prepare=lambda _: hosts.prepare,
-        loops=(_dispatching(settings, ring, wake, names), announcer.run),
+        loops=(_dispatching(settings, ring, wake, names), announcer.run, replay),
     )
 
 

@@ -167,6 +167,21 @@ async def _rotate_secret(shop: Shop) -> Attempt:
     return Attempt(path={"webhook_id": Ours("webhook", await shop.webhook())}, body={"overlap_seconds": 60})
 
 
+async def _new_replay(shop: Shop) -> Attempt:
+    return Attempt(path={"webhook_id": Ours("webhook", await shop.webhook())}, body={"only": "failed"})
+
+
+async def _replay(shop: Shop) -> Attempt:
+    webhook, replay = await shop.replay()
+    return Attempt(path={"webhook_id": Ours("webhook", webhook), "replay_id": Ours("replay", replay)})
+
+
+async def _paused_replay(shop: Shop) -> Attempt:
+    webhook, replay = await shop.replay()
+    await shop.make(f"/webhooks/{webhook}/replays/{replay}/pause")
+    return Attempt(path={"webhook_id": Ours("webhook", webhook), "replay_id": Ours("replay", replay)})
+
+
 def _place(shop: Shop) -> dict[str, Ours]:
     return {"marketplace": Ours("marketplace", shop.marketplace), "mode": Ours("mode", shop.mode)}
 
@@ -240,6 +255,12 @@ RECIPES: dict[str, Recipe] = {
     "delete_webhook": _delete_webhook,
     "list_deliveries": _listed({"webhook_id": "webhook"}, cursor="delivery"),
     "resend_delivery": _sampled(webhook_id="webhook", delivery_id="delivery"),
+    "create_replay": _new_replay,
+    "list_replays": _listed({"webhook_id": "webhook"}, cursor="replay"),
+    "get_replay": _sampled(webhook_id="webhook", replay_id="replay"),
+    "pause_replay": _replay,
+    "resume_replay": _paused_replay,
+    "cancel_replay": _replay,
     "get_delivery": _sampled(webhook_id="webhook", delivery_id="delivery"),
     "list_events": _plain,
     "create_api_key": _new_key,

@@ -117,6 +117,11 @@ class Shop:
         await until(is_over)
         return delivery
 
+    async def replay(self) -> tuple[str, str]:
+        """A new endpoint, and a replay to it that runs for a while."""
+        webhook = await self.webhook()
+        return webhook, (await self.make(f"/webhooks/{webhook}/replays", {"events": ["*"], "per_second": 1}))["id"]
+
 
 @dataclass
 class World:
@@ -193,6 +198,7 @@ async def _set_up(shop: Shop, owner: asyncpg.Connection) -> None:
     }
     await until(lambda: _has_wallet(shop, buyer))
     shop.sample["delivery"] = await shop.delivery(shop.sample["webhook"])
+    shop.sample["replay"] = (await shop.make(f"/webhooks/{shop.sample['webhook']}/replays", {"only": "failed"}))["id"]
 
 
 async def _audited(shop: Shop) -> list[dict[str, Any]]:

@@ -18,6 +18,8 @@ POINTS: Final = (
     "delivery.claimed",
     "delivery.sent",
     "delivery.recorded",
+    "replay.enqueued",
+    "replay.stepped",
     "request.claimed",
     "request.answered",
 )

@@ -119,6 +119,12 @@ CATALOGUE: Final[dict[str, Problem]] = {
         "No delivery to this endpoint has this id. An event that goes to several endpoints has a delivery for each.",
         "List the endpoint's deliveries for their ids.",
     ),
+    "REPLAY_NOT_FOUND": Problem(
+        404,
+        "The endpoint has no such replay",
+        "No replay to this endpoint has this id, or it ended long ago: the last fifty of an endpoint are kept.",
+        "List the endpoint's replays for their ids.",
+    ),
     "WITHDRAWAL_NOT_FOUND": Problem(
         404,
         "No such withdrawal",

@@ -72,6 +72,7 @@ _ESCROWED: Final = (*_RESERVED, _ESCROW)
 _FUNDED: Final = (*_ESCROWED, _FUND)
 _DRAFT: Final = {"ref": "draft", "title": "A draft", "amount": "40.00"}
 _FINAL: Final = {"ref": "final", "title": "The final logo", "amount": "60.00"}
+_WEBHOOK: Final = Step("POST /webhooks", {"url": "https://example.com/webhooks", "events": ["order.*"]}, saves="WEBHOOK")
 _WITHDRAWAL: Final = {
     "user_id": "$BUYER",
     "amount": "50.00",
@@ -179,8 +180,15 @@ EXAMPLES: Final[dict[str, Example]] = {
         Step("GET /webhooks/$WEBHOOK/deliveries/whd_unknown"),
         {"delivery_id": "whd_unknown"},
         given="a webhook endpoint",
-        before=(Step("POST /webhooks", {"url": "https://example.com/webhooks", "events": ["order.*"]}, saves="WEBHOOK"),),
+        before=(_WEBHOOK,),
         mended=(Step("GET /webhooks/$WEBHOOK/deliveries"),),
+    ),
+    "REPLAY_NOT_FOUND": Example(
+        Step("GET /webhooks/$WEBHOOK/replays/rpl_unknown"),
+        {"replay_id": "rpl_unknown"},
+        given="a webhook endpoint",
+        before=(_WEBHOOK,),
+        mended=(Step("GET /webhooks/$WEBHOOK/replays"),),
     ),
     "WITHDRAWAL_NOT_FOUND": Example(
         Step("GET /withdrawals/wth_unknown"), {"withdrawal_id": "wth_unknown"}, mended=(Step("GET /withdrawals"),)

@@ -1,4 +1,4 @@
-"""Delete an endpoint and its secret; what was on its way to it is canceled by the dispatcher."""
+"""Delete an endpoint, its secrets and its replays; what was on its way to it is canceled by the dispatcher."""
 
 from libs.common.contracts.commands.webhooks import DeleteEndpoint
 from libs.common.contracts.events.webhooks import EndpointEvent
@@ -7,13 +7,13 @@ from libs.common.messaging.use_cases import Announce, Context, Decision
 from libs.common.persistence.state import Needs, State
 from services.webhooks.domain.event_filters import aggregate_of
 from services.webhooks.handlers.views import endpoint_view, no_endpoint
-from services.webhooks.store.rows import ENDPOINTS, LANES, SECRETS, SUBSCRIPTIONS
+from services.webhooks.store.rows import ENDPOINTS, LANES, REPLAYS, SECRETS, SUBSCRIPTIONS
 
 
 def needs(message: DeleteEndpoint, context: Context) -> Needs:
-    """Lock the endpoint and see its secrets."""
+    """Lock the endpoint and see its secrets and replays."""
     key = (context.tenant, message.endpoint_id)
-    return Needs(rows=((ENDPOINTS, key), (LANES, key)), under=((SECRETS, key),))
+    return Needs(rows=((ENDPOINTS, key), (LANES, key)), under=((SECRETS, key), (REPLAYS, key)))
 
 
 def decide(state: State, message: DeleteEndpoint, context: Context) -> Decision:
@@ -30,6 +30,7 @@ def decide(state: State, message: DeleteEndpoint, context: Context) -> Decision:
             (LANES, key),
             (SUBSCRIPTIONS, key),
             *((SECRETS, SECRETS.key_of(secret)) for secret in state.under(SECRETS, key)),
+            *((REPLAYS, REPLAYS.key_of(replay)) for replay in state.under(REPLAYS, key)),
         ),
         events=(Announce("webhook.deleted", aggregate_of(endpoint.id), endpoint.sequence + 1, event),),
         before=endpoint_view(endpoint),

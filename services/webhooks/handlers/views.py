@@ -2,11 +2,11 @@
 
 from asyncpg import Record
 
-from libs.common.contracts.replies.webhooks import Delivery, Endpoint
+from libs.common.contracts.replies.webhooks import Delivery, Endpoint, Replay
 from libs.common.kernel.clock import wire_time
 from libs.common.kernel.errors import Refusal
 from services.webhooks.domain.endpoints import Problem
-from services.webhooks.store.rows import EndpointRow
+from services.webhooks.store.rows import EndpointRow, ReplayRow
 
 
 def endpoint_view(row: EndpointRow) -> Endpoint:
@@ -36,7 +36,31 @@ def delivery_view(row: Record) -> Delivery:
         last_error=row["last_error"],
         next_attempt_at=None if due is None else wire_time(due),
         created_at=wire_time(row["created_at"]),
+        replay_id=row["replay_id"] or None,
     )
+
+
+def replay_view(row: ReplayRow) -> Replay:
+    """Show a replay."""
+    return Replay(
+        id=row.id,
+        endpoint_id=row.endpoint_id,
+        state=row.state,
+        from_position=row.from_position,
+        to_position=row.to_position,
+        events=row.events,
+        only=row.only_those,
+        per_second=row.per_second,
+        cursor=row.cursor,
+        enqueued=row.enqueued,
+        created_at=wire_time(row.created_at),
+        updated_at=wire_time(row.updated_at),
+    )
+
+
+def no_replay(replay_id: str) -> Refusal:
+    """Say that this endpoint has no such replay."""
+    return Refusal("REPLAY_NOT_FOUND", "The endpoint has no such replay", {"replay_id": replay_id})
 
 
 def not_allowed(problem: Problem) -> Refusal:

@@ -13,7 +13,8 @@ ATTEMPTS_SHOWN: Final = 100
 
 _DELIVERIES: Final = """
 SELECT d.tenant, d.id, d.endpoint_id, v.id AS event_id, v.type AS event_type, d.state, d.attempts, d.last_status, d.last_error,
-       CASE WHEN d.state = 'PENDING' THEN d.next_attempt_at END AS next_attempt_at, d.created_at
+       CASE WHEN d.state = 'PENDING' THEN d.next_attempt_at END AS next_attempt_at, d.created_at,
+       d.replay_id
   FROM unnest($1::text[], $2::text[], $3::text[]) AS k(tenant, endpoint_id, id)
   JOIN deliveries d ON d.tenant = k.tenant AND d.endpoint_id = k.endpoint_id AND d.id = k.id
   JOIN event_log v ON v.tenant = d.tenant AND v.position = d.position

@@ -20,11 +20,11 @@ SELECT {", ".join(f"t.{name}" for name in ENDPOINTS.columns)} FROM endpoints t
 _ENDPOINT_LIST: Final = Listing("endpoints", ENDPOINTS.select_list, order=("id",))
 _DELIVERY_LIST: Final = Listing(
     "deliveries",
-    "tenant, id, endpoint_id, position, state, attempts, last_status, last_error, next_attempt_at, created_at",
+    "tenant, id, endpoint_id, position, state, attempts, last_status, last_error, next_attempt_at, created_at, replay_id",
     order=("id",),
     around="""
 SELECT d.id, d.endpoint_id, v.id AS event_id, v.type AS event_type, d.state, d.attempts, d.last_status, d.last_error,
-       CASE WHEN d.state = 'PENDING' THEN d.next_attempt_at END AS next_attempt_at, d.created_at
+       CASE WHEN d.state = 'PENDING' THEN d.next_attempt_at END AS next_attempt_at, d.created_at, d.replay_id
   FROM ({}) d JOIN event_log v ON v.tenant = d.tenant AND v.position = d.position
  ORDER BY d.id DESC
 """,

@@ -143,6 +143,36 @@ class ResendRow(msgspec.Struct, frozen=True, gc=False):
     lease_until: datetime | None
 
 
+class HeadRow(msgspec.Struct, frozen=True, gc=False):
+    """How far a tenant's log has come, as somebody sees it who does not log."""
+
+    tenant: str
+    log: str
+    position: int
+
+
+class ReplayRow(msgspec.Struct, frozen=True, gc=False):
+    """A job that delivers a part of the log to an endpoint again; both ends are included.
+
+    All up to `cursor` has been looked at; the next step is made at `next_step_at`, None for no more.
+    """
+
+    tenant: str
+    endpoint_id: str
+    id: str
+    state: str
+    from_position: int
+    to_position: int
+    events: tuple[str, ...]
+    only_those: str
+    per_second: int
+    cursor: int
+    enqueued: int
+    next_step_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
 class ParkingRow(msgspec.Struct, frozen=True, gc=False):
     """Until when nothing is sent on a lane."""
 
@@ -288,6 +318,33 @@ RESENDS: Final = Table(
     frozen_columns=("attempts",),
 )
 """Deliveries that are there, locked against the dispatcher that may be about to record how an attempt ended."""
+HEADS: Final = Table(
+    "log_heads", HeadRow, {"tenant": "text", "log": "text", "position": "bigint"}, key=("tenant", "log"), index=True
+)
+"""The heads again, read without the lock that logging holds."""
+REPLAYS: Final = Table(
+    "replays",
+    ReplayRow,
+    {
+        "tenant": "text",
+        "endpoint_id": "text",
+        "id": "text",
+        "state": "text",
+        "from_position": "bigint",
+        "to_position": "bigint",
+        "events": "jsonb",
+        "only_those": "text",
+        "per_second": "integer",
+        "cursor": "bigint",
+        "enqueued": "bigint",
+        "next_step_at": "timestamptz",
+        "created_at": "timestamptz",
+        "updated_at": "timestamptz",
+    },
+    key=("tenant", "endpoint_id", "id"),
+    lock=True,
+    frozen_columns=("created_at",),
+)
 PARKINGS: Final = Table(
     "lanes",
     ParkingRow,
@@ -301,6 +358,8 @@ LOCK_ORDER: Final = (
     ENDPOINTS,
     SUBSCRIPTIONS,
     SWITCHES,
+    HEADS,
+    REPLAYS,
     STREAMS,
     GAPS,
     EVENT_LOG,

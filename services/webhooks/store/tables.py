@@ -108,7 +108,8 @@ class Delivery(Base, table=True):
     __tablename__ = "deliveries"
     __table_args__: ClassVar[Any] = (
         Index("deliveries_state", "tenant", "endpoint_id", "state", "id"),
-        Index("deliveries_once", "tenant", "position", "endpoint_id", unique=True),
+        Index("deliveries_once_each", "tenant", "position", "endpoint_id", "replay_id", unique=True),
+        Index("deliveries_replayed", "tenant", "replay_id", "state", postgresql_where=text("replay_id <> ''")),
         Index("deliveries_due", "tenant", "endpoint_id", "next_attempt_at", postgresql_where=text("state = 'PENDING'")),
         CheckConstraint("state IN ('PENDING', 'DELIVERED', 'EXHAUSTED', 'CANCELED')", name="deliveries_state_check"),
     )
@@ -126,6 +127,31 @@ class Delivery(Base, table=True):
     created_at: datetime = Field(sa_type=_INSTANT)
     base_attempts: int = Field(sa_column_kwargs={"server_default": text("0")})
     again: bool = Field(sa_column_kwargs={"server_default": text("false")})
+    replay_id: str = Field(sa_type=Text, sa_column_kwargs={"server_default": text("''")})
+
+
+class Replay(Base, table=True):
+    """Jobs that deliver a part of the log again."""
+
+    __tablename__ = "replays"
+    __table_args__: ClassVar[Any] = (
+        Index("replays_due", "next_step_at", postgresql_where=text("next_step_at IS NOT NULL")),
+        CheckConstraint("state IN ('RUNNING', 'PAUSED', 'COMPLETED', 'CANCELED')", name="replays_state_check"),
+    )
+    tenant: str = Field(sa_type=Text, primary_key=True)
+    endpoint_id: str = Field(sa_type=Text, primary_key=True)
+    id: str = Field(sa_type=Text, primary_key=True)
+    state: str = Field(sa_type=Text)
+    from_position: int = Field(sa_type=BigInteger)
+    to_position: int = Field(sa_type=BigInteger)
+    events: list[str] = Field(sa_type=JSONB)
+    only_those: str = Field(sa_type=Text)
+    per_second: int
+    cursor: int = Field(sa_type=BigInteger)
+    enqueued: int = Field(sa_type=BigInteger)
+    next_step_at: datetime | None = Field(sa_type=_INSTANT)
+    created_at: datetime = Field(sa_type=_INSTANT)
+    updated_at: datetime = Field(sa_type=_INSTANT)
 
 
 class Lane(Base, table=True):

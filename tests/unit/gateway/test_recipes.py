@@ -57,6 +57,12 @@ class FakeShop:
     def json(self) -> object:
         return Anything()
 
+    async def replay(self) -> tuple[str, str]:
+        return "an id", "another id"
+
+    async def make(self, *_: object) -> object:
+        return Anything()
+
     async def _id(self, *_: object, **__: object) -> str:
         return "usr_1"
 

@@ -36,6 +36,30 @@ class ResendDelivery(msgspec.Struct, frozen=True):
     delivery_id: str
 
 
+class StartReplay(msgspec.Struct, frozen=True):
+    """Deliver a part of the log to an endpoint again, by a job that goes on by itself.
+
+    Both positions are included; without `to_position` it goes to the log's end as it is now. Without `events` it sends what the
+    endpoint subscribes to. `only` is `all`, `failed` (given up) or `undelivered` (neither arrived nor on its way).
+    """
+
+    replay_id: str
+    endpoint_id: str
+    from_position: int = 1
+    to_position: int | None = None
+    events: tuple[str, ...] | None = None
+    only: str = "all"
+    per_second: int = 100
+
+
+class SteerReplay(msgspec.Struct, frozen=True):
+    """`pause`, `resume` or `cancel` a replay. What a canceled one has not sent yet is never sent."""
+
+    endpoint_id: str
+    replay_id: str
+    action: str
+
+
 class RotateSecret(msgspec.Struct, frozen=True):
     """Give an endpoint another secret.
 

@@ -32,6 +32,21 @@ class GetDelivery(msgspec.Struct, frozen=True):
     delivery_id: str
 
 
+class ListReplays(msgspec.Struct, frozen=True):
+    """A page of an endpoint's replays, newest first."""
+
+    endpoint_id: str
+    limit: int = 20
+    cursor: str | None = None
+
+
+class GetReplay(msgspec.Struct, frozen=True):
+    """One replay, with how far it has come."""
+
+    endpoint_id: str
+    replay_id: str
+
+
 class ListEvents(msgspec.Struct, frozen=True):
     """A page of the event log, oldest first, after a position."""
 

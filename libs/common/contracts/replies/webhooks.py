@@ -4,11 +4,13 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from libs.common.contracts.replies.kinds import DeliveryId, EventId, EventType, Instant, Url, WebhookId, one_of
+from libs.common.contracts.replies.kinds import DeliveryId, EventId, EventType, Instant, ReplayId, Url, WebhookId, one_of
 
 DeliveryState = Literal["PENDING", "DELIVERED", "EXHAUSTED", "CANCELED"]
 ErrorClass = Literal["timeout", "dns", "tls", "connection", "protocol", "url", "address"]
 """What kept an answer away."""
+ReplayState = Literal["RUNNING", "PAUSED", "COMPLETED", "CANCELED"]
+ReplayOnly = Literal["all", "failed", "undelivered"]
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -36,6 +38,8 @@ class Delivery(msgspec.Struct, frozen=True):
     last_error: str | None
     next_attempt_at: Instant | None
     created_at: Instant
+    replay_id: ReplayId | None
+    """The replay that made it; null for what was sent as it happened."""
 
 
 class DeliveryAttempt(msgspec.Struct, frozen=True):
@@ -68,6 +72,40 @@ class ResentDelivery(msgspec.Struct, frozen=True):
     id: DeliveryId
     endpoint_id: WebhookId
     attempt: int
+
+
+class Replay(msgspec.Struct, frozen=True):
+    """A part of the log on its way to an endpoint again.
+
+    COMPLETED when all of it has been delivered or given up; CANCELED sends nothing more.
+    """
+
+    id: ReplayId
+    endpoint_id: WebhookId
+    state: Annotated[str, one_of(ReplayState)]
+    from_position: int
+    to_position: int
+    events: tuple[str, ...]
+    only: Annotated[str, one_of(ReplayOnly)]
+    per_second: int
+    cursor: int
+    """The last position that was looked at."""
+    enqueued: int
+    """Deliveries made so far."""
+    created_at: Instant
+    updated_at: Instant
+
+
+class ReplayProgress(Replay, frozen=True):
+    """A replay, with what became of its deliveries."""
+
+    pending: int
+    """Made and not finished yet."""
+    delivered: int
+    failed: int
+    """Given up."""
+    remaining: int
+    """Deliveries still to come about, among them the pending ones: an estimate, by what the part so far has had."""
 
 
 class SentTest(msgspec.Struct, frozen=True):

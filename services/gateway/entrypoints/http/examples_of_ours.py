@@ -5,7 +5,16 @@ from typing import Final
 import msgspec
 
 from libs.common.contracts.replies.ledger import User
-from libs.common.contracts.replies.webhooks import Delivery, DeliveryWithAttempts, Endpoint, LoggedEvent, ResentDelivery, SentTest
+from libs.common.contracts.replies.webhooks import (
+    Delivery,
+    DeliveryWithAttempts,
+    Endpoint,
+    LoggedEvent,
+    Replay,
+    ReplayProgress,
+    ResentDelivery,
+    SentTest,
+)
 from services.gateway.domain.error_pages import REQUEST_ID, ErrorEntry, answer, entry
 from services.gateway.entrypoints.http.examples import BUYER, CHANGED_USER, DISPUTE, ORDER, SALE, Shown
 from services.gateway.entrypoints.http.public import VERSION, Config, DetailedHealth, Health
@@ -60,6 +69,21 @@ _DELIVERY: Final[Shown] = {
     "last_error": None,
     "next_attempt_at": None,
     "created_at": _NOW,
+    "replay_id": None,
+}
+_REPLAY: Final[Shown] = {
+    "id": "rpl_01ABC",
+    "endpoint_id": "wh_01ABCDEF",
+    "state": "RUNNING",
+    "from_position": 1,
+    "to_position": 42,
+    "events": ["escrow.*", "order.closed"],
+    "only": "undelivered",
+    "per_second": 50,
+    "cursor": 0,
+    "enqueued": 0,
+    "created_at": _NOW,
+    "updated_at": _NOW,
 }
 _ATTEMPT: Final[Shown] = {
     "number": 1,
@@ -101,6 +125,7 @@ SHOWN_IDS: Final = {
     "webhook_id": "wh_01ABCDEF",
     "delivery_id": "whd_01ABC",
     "withdrawal_id": "wth_xyz789",
+    "replay_id": "rpl_01ABC",
     "key_id": "key_abc123",
     "request_id": REQUEST_ID,
     "ref": "draft",
@@ -119,6 +144,8 @@ SHOWN: Final[dict[type[msgspec.Struct], Shown]] = {
         "signing_key": "whsec_bXktbmV4dC1zaWduaW5nLXNlY3JldA==",
     },
     ResentDelivery: {"id": "whd_01ABC", "endpoint_id": "wh_01ABCDEF", "attempt": 13},
+    Replay: _REPLAY,
+    ReplayProgress: _REPLAY | {"cursor": 31, "enqueued": 12, "pending": 2, "delivered": 10, "failed": 0, "remaining": 6},
     SentTest: {"id": "whd_01ABC", "endpoint_id": "wh_01ABCDEF"},
     Delivery: _DELIVERY,
     DeliveryWithAttempts: _DELIVERY | {"attempt_log": [_ATTEMPT]},
