@@ -5,8 +5,8 @@ An event goes to an endpoint once as it happens, and once for each replay that c
 
 from libs.common.persistence.alembic_env import execute_script
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 
 _REPLAYS = """
 CREATE TABLE replays (
