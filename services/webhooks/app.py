@@ -87,6 +87,7 @@ def build(settings: WebhooksSettings, *, look_up: LookUp | None = None) -> Servi
             "ListReplays": read_replays.list_replays,
             "GetReplay": read_replays.get_replay,
             "ListEvents": readers.list_events,
+            "GetEvent": readers.get_event,
             "ReadLog": readers.read_log,
             "FindPosition": readers.find_position,
         },

@@ -15,7 +15,7 @@ from tests.support.world import SCOPES, Shop, World
 PREFIX: Final = "/api/v1"
 _UNKNOWN: Final = {
     "user": "usr", "seller": "usr", "order": "ord", "dispute": "dsp", "webhook": "wh", "withdrawal": "wth", "delivery": "whd",
-    "replay": "rpl", "key": "key", "request": "req",
+    "replay": "rpl", "event": "evt", "key": "key", "request": "req",
 }  # fmt: skip
 
 

@@ -263,6 +263,7 @@ RECIPES: dict[str, Recipe] = {
     "cancel_replay": _replay,
     "get_delivery": _sampled(webhook_id="webhook", delivery_id="delivery"),
     "list_events": _plain,
+    "get_event": _sampled(event_id="event"),
     "create_api_key": _new_key,
     "list_api_keys": _keys,
     "get_api_key": _some_key,

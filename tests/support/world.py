@@ -198,6 +198,7 @@ async def _set_up(shop: Shop, owner: asyncpg.Connection) -> None:
     }
     await until(lambda: _has_wallet(shop, buyer))
     shop.sample["delivery"] = await shop.delivery(shop.sample["webhook"])
+    shop.sample["event"] = (await shop.market.get("/events?limit=1")).json()["data"][0]["id"]
     shop.sample["replay"] = (await shop.make(f"/webhooks/{shop.sample['webhook']}/replays", {"only": "failed"}))["id"]
 
 

@@ -125,6 +125,12 @@ CATALOGUE: Final[dict[str, Problem]] = {
         "No replay to this endpoint has this id, or it ended long ago: the last fifty of an endpoint are kept.",
         "List the endpoint's replays for their ids.",
     ),
+    "EVENT_NOT_FOUND": Problem(
+        404,
+        "There is no such event in the log",
+        "The log of the marketplace and mode of your key has no event with this id, or does not keep it any more.",
+        "Check the id and the key's mode, or read the log.",
+    ),
     "WITHDRAWAL_NOT_FOUND": Problem(
         404,
         "No such withdrawal",

@@ -190,6 +190,7 @@ EXAMPLES: Final[dict[str, Example]] = {
         before=(_WEBHOOK,),
         mended=(Step("GET /webhooks/$WEBHOOK/replays"),),
     ),
+    "EVENT_NOT_FOUND": Example(Step("GET /events/evt_unknown"), {"event_id": "evt_unknown"}, mended=(Step("GET /events"),)),
     "WITHDRAWAL_NOT_FOUND": Example(
         Step("GET /withdrawals/wth_unknown"), {"withdrawal_id": "wth_unknown"}, mended=(Step("GET /withdrawals"),)
     ),

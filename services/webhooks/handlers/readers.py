@@ -5,16 +5,26 @@ from collections.abc import Sequence
 import asyncpg
 import msgspec
 
-from libs.common.contracts.queries.webhooks import FindPosition, GetEndpoint, ListDeliveries, ListEndpoints, ListEvents, ReadLog
+from libs.common.contracts.catalog import EVENTS
+from libs.common.contracts.event_filters import asks_for
+from libs.common.contracts.queries.webhooks import (
+    FindPosition,
+    GetEndpoint,
+    GetEvent,
+    ListDeliveries,
+    ListEndpoints,
+    ListEvents,
+    ReadLog,
+)
 from libs.common.contracts.replies.common import Page
 from libs.common.contracts.replies.webhooks import LoggedEvent
 from libs.common.kernel.clock import read_instant
-from libs.common.kernel.errors import Refusal
-from libs.common.messaging.lists import page_of, read_bounds
+from libs.common.kernel.errors import Refusal, invalid
+from libs.common.messaging.lists import LIMIT_MAX, page_of, read_bounds
 from libs.common.messaging.queries import Answers, Asked
 from services.webhooks.domain.bodies import read_body
 from services.webhooks.domain.deliveries import DeliveryState
-from services.webhooks.handlers.views import delivery_view, endpoint_view, no_endpoint
+from services.webhooks.handlers.views import delivery_view, endpoint_view, no_endpoint, no_event
 from services.webhooks.store import reads
 
 
@@ -46,6 +56,13 @@ async def list_events(pool: asyncpg.Pool, asked: Sequence[Asked[ListEvents]]) ->
     return [await _event_page(pool, item) for item in asked]
 
 
+async def get_event(pool: asyncpg.Pool, asked: Sequence[Asked[GetEvent]]) -> Answers:
+    """Answer with single events."""
+    found = await reads.events(pool, [(item.tenant, item.query.event_id) for item in asked])
+    rows = [(item, found.get((item.tenant, item.query.event_id))) for item in asked]
+    return [no_event(item.query.event_id) if row is None else _logged(*row) for item, row in rows]
+
+
 async def read_log(pool: asyncpg.Pool, asked: Sequence[Asked[ReadLog]]) -> Answers:
     """Answer with parts of the log."""
     return await reads.log_parts(pool, [(item.tenant, item.query.after, item.query.limit) for item in asked])
@@ -72,10 +89,20 @@ async def _delivery_page(pool: asyncpg.Pool, item: Asked[ListDeliveries]) -> Pag
     return page_of(((row["id"], delivery_view(row)) for row in rows), limit=bounds.limit)
 
 
-async def _event_page(pool: asyncpg.Pool, item: Asked[ListEvents]) -> Page[msgspec.Raw]:
+async def _event_page(pool: asyncpg.Pool, item: Asked[ListEvents]) -> Page[msgspec.Raw] | Refusal:
+    if not 1 <= item.query.limit <= LIMIT_MAX:
+        return invalid("limit", f"limit is 1 to {LIMIT_MAX}")
     query = item.query
-    rows = await reads.event_page(pool, item.tenant, limit=query.limit + 1, after=query.after)
-    return page_of(((str(position), _logged(position, body)) for position, body in rows), limit=query.limit)
+    scanned: int | None = None
+    if query.events is None:
+        rows = await reads.event_page(pool, item.tenant, limit=query.limit + 1, after=query.after)
+    else:
+        types = [name for name in EVENTS if asks_for(query.events, name)]
+        rows, scanned = await reads.filtered_page(pool, item.tenant, types, limit=query.limit + 1, after=query.after)
+    page = page_of(((str(position), _logged(position, body)) for position, body in rows), limit=query.limit)
+    if page.has_more or scanned is None:
+        return page
+    return Page(page.data, has_more=True, next_cursor=str(scanned))
 
 
 def _logged(position: int, stored: bytes) -> LoggedEvent:

@@ -77,3 +77,8 @@ def no_endpoint(endpoint_id: str) -> Refusal:
 def no_delivery(delivery_id: str) -> Refusal:
     """Say that this endpoint has no such delivery."""
     return Refusal("DELIVERY_NOT_FOUND", "The endpoint has no such delivery", {"delivery_id": delivery_id})
+
+
+def no_event(event_id: str) -> Refusal:
+    """Say that the log has no such event."""
+    return Refusal("EVENT_NOT_FOUND", "There is no such event in the log", {"event_id": event_id})

@@ -31,6 +31,21 @@ SELECT d.id, d.endpoint_id, v.id AS event_id, v.type AS event_type, d.state, d.a
 )
 _EVENT_PAGE: Final = "SELECT position, body FROM event_log WHERE tenant = $1 AND position > $2 ORDER BY position LIMIT $3"
 
+SCANNED_MAX: Final = 2_000
+"""So many events a filtered page looks at; what it asks for may be rare."""
+_FILTERED_PAGE: Final = f"""
+SELECT w.position, w.body
+  FROM (SELECT position, type, body FROM event_log WHERE tenant = $1 AND position > $2 ORDER BY position LIMIT {SCANNED_MAX}) w
+ WHERE w.type = ANY($4::text[]) ORDER BY w.position LIMIT $3
+"""  # noqa: S608 - a number from code
+_SCANNED: Final = (
+    f"SELECT position FROM event_log WHERE tenant = $1 AND position > $2 ORDER BY position OFFSET {SCANNED_MAX - 1} LIMIT 1"  # noqa: S608 - as above
+)
+_EVENTS: Final = """
+SELECT v.tenant, v.id, v.position, v.body FROM unnest($1::text[], $2::text[]) AS k(tenant, id)
+  JOIN event_log v ON v.tenant = k.tenant AND v.id = k.id
+"""
+
 _LOG_PARTS: Final = """
 SELECT k.number, v.position, v.type, v.user_ids, v.body
   FROM unnest($1::text[], $2::bigint[], $3::integer[]) WITH ORDINALITY AS k(tenant, after, amount, number)
@@ -87,6 +102,21 @@ async def delivery_page(pool: asyncpg.Pool, tenant: str, query: ListDeliveries, 
 async def event_page(pool: asyncpg.Pool, tenant: str, *, limit: int, after: int) -> list[tuple[int, bytes]]:
     """Return up to `limit` (position, body) of the log after a position, oldest first."""
     return [(record[0], record[1]) for record in await pool.fetch(_EVENT_PAGE, tenant, after, limit)]
+
+
+async def filtered_page(
+    pool: asyncpg.Pool, tenant: str, types: Sequence[str], *, limit: int, after: int
+) -> tuple[list[tuple[int, bytes]], int | None]:
+    """Return up to `limit` (position, body) of some types, and where to go on when the log goes on after what was looked at."""
+    records = await pool.fetch(_FILTERED_PAGE, tenant, after, limit, types)
+    ends = await pool.fetch(_SCANNED, tenant, after)
+    return [(record[0], record[1]) for record in records], ends[0][0] if ends else None
+
+
+async def events(pool: asyncpg.Pool, keys: Sequence[Key]) -> dict[Key, tuple[int, bytes]]:
+    """Return (position, body) of the events that exist, by (tenant, id)."""
+    records = await pool.fetch(_EVENTS, [key[0] for key in keys], [key[1] for key in keys])
+    return {(record[0], record[1]): (record[2], record[3]) for record in records}
 
 
 async def log_parts(pool: asyncpg.Pool, asked: Sequence[tuple[str, int, int]]) -> list[LogPart]:

@@ -48,10 +48,17 @@ class GetReplay(msgspec.Struct, frozen=True):
 
 
 class ListEvents(msgspec.Struct, frozen=True):
-    """A page of the event log, oldest first, after a position."""
+    """A page of the event log, oldest first, after a position; with `events` only of those (names, `family.*`, `*`)."""
 
     limit: int = 20
     after: int = 0
+    events: tuple[str, ...] | None = None
+
+
+class GetEvent(msgspec.Struct, frozen=True):
+    """One event of the log."""
+
+    event_id: str
 
 
 class ReadLog(msgspec.Struct, frozen=True):

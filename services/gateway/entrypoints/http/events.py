@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from fastapi import Query
 
 from libs.common.contracts.event_filters import ALL
-from libs.common.contracts.queries.webhooks import ListEvents
+from libs.common.contracts.queries.webhooks import GetEvent, ListEvents
 from libs.common.contracts.replies.webhooks import LoggedEvent
 from libs.common.kernel.ids import new_id
 from services.gateway.domain.access import Scope
@@ -20,6 +20,7 @@ from services.gateway.handlers.streams import Start
 from services.gateway.store.leases import Lease
 
 _PAGED: Final = frozenset({"limit", "after"})
+_BOTH: Final = frozenset({"events"})
 _HEADERS: Final = (("x-accel-buffering", "no"),)
 
 
@@ -35,7 +36,7 @@ class EventQuery(Fields):
     since: Instant | None = None
     """For a stream: begin with what was logged since then, instead of now."""
     events: EventNames | None = None
-    """For a stream: names of events, `family.*` or `*`, separated by commas."""
+    """Names of events, `family.*` or `*`, separated by commas."""
     user_id: Id | None = None
     """For a stream: only events that concern this user."""
     takeover: Flag = False
@@ -46,7 +47,8 @@ async def list_events(call: Calling, query: Annotated[EventQuery, Query()]) -> A
     """Read the event log.
 
     Every event of your marketplace, oldest first, after a position. Nothing is left out and nothing comes twice:
-    positions count 1, 2, 3 …
+    positions count 1, 2, 3 … A page of some `events` looks at the next 2,000 of all; it may show few of them, or none, and still
+    have a `next_cursor`.
 
     With `Accept: text/event-stream` it is a stream of Server-Sent Events that goes on as events happen: `id` is the position,
     `event` the type, `data` what a webhook delivery would carry. A client that comes back with the last id, as `Last-Event-ID` or
@@ -54,12 +56,12 @@ async def list_events(call: Calling, query: Annotated[EventQuery, Query()]) -> A
     kept any more. A key has one stream, and one for each `user_id` it asks for.
     """
     streams = "text/event-stream" in call.accept.lower()
-    misplaced = (query.model_fields_set & _PAGED) if streams else (query.model_fields_set - _PAGED)
+    misplaced = (query.model_fields_set & _PAGED) if streams else (query.model_fields_set - _PAGED - _BOTH)
     if misplaced:
         hint = "not for a stream: it has no pages" if streams else "only for a stream: send Accept: text/event-stream"
         raise invalid(min(misplaced), hint)
     if not streams:
-        return await call.ask_page("webhooks", ListEvents(query.limit, query.after))
+        return await call.ask_page("webhooks", ListEvents(query.limit, query.after, query.events))
     asked = Asked(
         lease=Lease(call.tenant, call.principal.key_id, query.user_id or "", new_id("req")),
         wish=Wish(query.events or (ALL,), query.user_id or ""),
@@ -68,6 +70,14 @@ async def list_events(call: Calling, query: Annotated[EventQuery, Query()]) -> A
     )
     flow = await call.use_cases.streams.open(asked, _start(call, query), takeover=query.takeover)
     return Answer(200, b"", content_type="text/event-stream", headers=_HEADERS, flow=flow)
+
+
+async def get_event(call: Calling, event_id: str) -> Answer:
+    """Get an event.
+
+    As it stands in the log: what a webhook delivery carried, and its position.
+    """
+    return await call.ask("webhooks", GetEvent(event_id))
 
 
 def _start(call: Call, query: EventQuery) -> Start:
@@ -81,4 +91,7 @@ def _start(call: Call, query: EventQuery) -> Start:
     return Start(after=query.cursor, since=query.since)
 
 
-OPERATIONS = (Operation("GET", "/events", list_events, Scope.READ, LoggedEvent, is_list=True, stream=SHOWN),)
+OPERATIONS = (
+    Operation("GET", "/events", list_events, Scope.READ, LoggedEvent, is_list=True, stream=SHOWN),
+    Operation("GET", "/events/{event_id}", get_event, Scope.READ, LoggedEvent),
+)

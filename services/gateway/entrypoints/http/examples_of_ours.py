@@ -126,6 +126,7 @@ SHOWN_IDS: Final = {
     "delivery_id": "whd_01ABC",
     "withdrawal_id": "wth_xyz789",
     "replay_id": "rpl_01ABC",
+    "event_id": "evt_abc123",
     "key_id": "key_abc123",
     "request_id": REQUEST_ID,
     "ref": "draft",

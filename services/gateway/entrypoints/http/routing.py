@@ -38,6 +38,7 @@ MISSING: Final = {
     "webhook_id": "WEBHOOK_NOT_FOUND",
     "delivery_id": "DELIVERY_NOT_FOUND",
     "replay_id": "REPLAY_NOT_FOUND",
+    "event_id": "EVENT_NOT_FOUND",
     "key_id": "API_KEY_NOT_FOUND",
     "withdrawal_id": "WITHDRAWAL_NOT_FOUND",
     "request_id": "REQUEST_NOT_FOUND",
