@@ -14,6 +14,8 @@ SLOW_SECONDS: Final = 1.0
 """Whoever lets a delivery wait longer than this has no claim to the slots that are kept for the quick."""
 PARK_SECONDS_MAX: Final = 300.0
 RETRY_AFTER_MAX: Final = 86_400.0
+LANE_STATES: Final = ("open", "probing", "parked", "inactive")
+"""What becomes of an endpoint's deliveries: sent; one by one, as its breaker is open; not now; not while it is not active."""
 _BUSY: Final = frozenset({429, 502, 503, 504})
 _ASKING: Final = frozenset({429, 503})
 
@@ -77,6 +79,15 @@ class Lane:
     def has_claim(self, now: float) -> bool:
         """Tell whether it may have of the slots that are kept for those who answer, and answer quickly."""
         return self.is_proven and all(now - started < SLOW_SECONDS for started in self.started.values())
+
+
+@dataclass(frozen=True, slots=True)
+class LaneSum:
+    """The lanes in one state that have work, and when the first of it is due."""
+
+    state: str
+    lanes: int
+    due_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

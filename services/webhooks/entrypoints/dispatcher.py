@@ -8,12 +8,11 @@ from typing import Final
 
 import asyncpg
 import structlog
-from prometheus_client import Counter as MetricCounter
-from prometheus_client import Gauge, Histogram
 
 from services.webhooks.domain.attempts import Claimed, LaneKey, Outcome
 from services.webhooks.domain.deliveries import DeliveryState
 from services.webhooks.domain.lanes import Lane, is_overloaded, room
+from services.webhooks.entrypoints import figures
 from services.webhooks.handlers.deliver import Courier
 
 DRAIN_SECONDS: Final = 2.0
@@ -22,12 +21,6 @@ LANES_KEPT: Final = 1_000
 TROUBLE_PAUSE_SECONDS: Final = 0.5
 _TROUBLE: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
-ATTEMPTS = MetricCounter("offerhub_webhook_attempts_total", "Delivery attempts, by the state they led to", ["state"])
-POST_SECONDS = Histogram("offerhub_webhook_post_seconds", "Time from sending a delivery to its answer")
-IN_FLIGHT = Gauge("offerhub_webhook_in_flight", "Deliveries claimed by this process and not recorded yet")
-PENDING = Gauge("offerhub_webhook_pending", "Deliveries that are not finished")
-OVERDUE_SECONDS = Gauge("offerhub_webhook_overdue_seconds", "By how much the most overdue delivery is late")
-GAP_SECONDS = Gauge("offerhub_event_gap_seconds", "How long the oldest early event has waited for its predecessor")
 _log = structlog.get_logger("offerhub.dispatcher")
 
 
@@ -87,12 +80,12 @@ class Dispatcher:
         for item in claimed:
             self._in_flight[item.id, item.token] = item
             self._lanes.setdefault(item.lane, Lane(self.lane_max)).started[item.id, item.token] = now
-        IN_FLIGHT.set(len(self._in_flight))
+        figures.IN_FLIGHT.set(len(self._in_flight))
         return claimed
 
     async def _attempt(self, claimed: Claimed) -> None:
         try:
-            with POST_SECONDS.time():
+            with figures.POST_SECONDS.time():
                 outcome = await self.courier.attempt(claimed)
         except Exception as error:  # noqa: BLE001 - the edge: one delivery's trouble must not end all others; its lease lapses
             _log.error("delivery.broken", delivery_id=claimed.id, webhook_id=claimed.endpoint_id, error=repr(error))
@@ -114,8 +107,8 @@ class Dispatcher:
             async with asyncio.timeout(self.courier.policy.lease.total_seconds()):
                 while not await self._was_recorded(outcomes):  # noqa: ASYNC110 - a backoff, there is nothing to be told by
                     await asyncio.sleep(TROUBLE_PAUSE_SECONDS)
+        figures.count(outcomes)
         for outcome in outcomes:
-            ATTEMPTS.labels(outcome.state).inc()
             is_delivered = outcome.state == DeliveryState.DELIVERED
             self._finish(outcome.claimed, is_delivered=is_delivered, is_overload=is_overloaded(outcome.status))
         self.wake.set()
@@ -135,15 +128,12 @@ class Dispatcher:
         if len(self._lanes) > LANES_KEPT:
             for name in [name for name, lane in self._lanes.items() if not lane.started]:
                 del self._lanes[name]
-        IN_FLIGHT.set(len(self._in_flight))
+        figures.IN_FLIGHT.set(len(self._in_flight))
 
     async def _keep_house(self) -> None:
         while True:
             try:
-                backlog = await self.courier.keep_house()
-                PENDING.set(backlog.pending)
-                OVERDUE_SECONDS.set(backlog.overdue_seconds)
-                GAP_SECONDS.set(backlog.gap_seconds)
+                figures.show(await self.courier.keep_house())
             except _TROUBLE as error:
                 _log.warning("dispatcher.housekeeping_trouble", error=repr(error))
             await asyncio.sleep(self.housekeeping_seconds)

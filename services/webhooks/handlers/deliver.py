@@ -27,6 +27,7 @@ from services.webhooks.domain.lanes import Breaker, Room, retry_after
 from services.webhooks.domain.signing import delivery_headers
 from services.webhooks.store import deliveries
 from services.webhooks.store.deliveries import Note, Noted
+from services.webhooks.store.lane_states import lane_states
 
 ORPHANS_AT_ONCE: Final = 5_000
 
@@ -38,6 +39,10 @@ class Backlog:
     pending: int
     overdue_seconds: float
     gap_seconds: float
+    lanes: Mapping[str, tuple[int, float]]
+    """By state: lanes with work, and by how many seconds the first of it is overdue."""
+    canceled: int
+    """Deliveries that were just found to have no endpoint any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +124,15 @@ class Courier:
 
     async def keep_house(self) -> Backlog:
         """Cancel what was on its way to endpoints that were deleted, and look at what is left."""
-        while await deliveries.cancel_orphans(self.pool, limit=ORPHANS_AT_ONCE) == ORPHANS_AT_ONCE:
-            pass
+        canceled, last = 0, ORPHANS_AT_ONCE
+        while last == ORPHANS_AT_ONCE:
+            last = await deliveries.cancel_orphans(self.pool, limit=ORPHANS_AT_ONCE)
+            canceled += last
         pending, due_at, gap_since = await deliveries.backlog(self.pool)
         now = self.clock.now()
-        return Backlog(pending, _seconds_since(due_at, now), _seconds_since(gap_since, now))
+        sums = await lane_states(self.pool, now=now, breaker=self.policy.breaker)
+        lanes = {item.state: (item.lanes, _seconds_since(item.due_at, now)) for item in sums}
+        return Backlog(pending, _seconds_since(due_at, now), _seconds_since(gap_since, now), lanes, canceled)
 
     def _outcome(self, claimed: Claimed, started_at: datetime, response: Response, signature: str) -> Outcome:
         policy = self.policy

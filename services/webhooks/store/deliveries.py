@@ -13,7 +13,7 @@ from services.webhooks.domain.lanes import PARK_SECONDS_MAX, Breaker, Room
 
 # The lanes are found by skipping from one endpoint to the next in the partial index, so the cost follows the number of
 # endpoints with work, not their backlog.
-_LANES: Final = """
+LANES: Final = """
 WITH RECURSIVE queues AS (
     (SELECT tenant, endpoint_id FROM deliveries WHERE state = 'PENDING' ORDER BY tenant, endpoint_id LIMIT 1)
     UNION ALL
@@ -27,7 +27,7 @@ WITH RECURSIVE queues AS (
 # way has had its turn. A parked lane has none; one that may be tried again has one delivery under way, its probe. Slots that
 # are kept for quick lanes are given to no other. A lease is looked at again under the row lock, because another dispatcher
 # may have taken it since.
-_CLAIM: Final = f"""{_LANES}
+_CLAIM: Final = f"""{LANES}
 , stand AS (
     SELECT * FROM unnest($4::text[], $5::text[], $6::int[], $7::int[], $8::bool[])
         AS s(tenant, endpoint_id, lane_max, busy, is_quick)
@@ -158,7 +158,7 @@ UPDATE endpoints e
 RETURNING e.tenant, e.id, e.url, e.sequence, n.active AND n.ends
 """
 
-_CANCEL_ORPHANS: Final = f"""{_LANES}
+_CANCEL_ORPHANS: Final = f"""{LANES}
 , orphans AS (
     SELECT d.tenant, d.endpoint_id, d.id FROM queues l
       JOIN deliveries d ON d.tenant = l.tenant AND d.endpoint_id = l.endpoint_id AND d.state = 'PENDING'
