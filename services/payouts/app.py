@@ -5,9 +5,10 @@ import os
 from libs.common.contracts.catalog import EVENTS
 from libs.common.contracts.envelope import REPLY_TYPE
 from libs.common.messaging.batch import Schema
-from libs.common.messaging.worker import Service
+from libs.common.messaging.worker import Loop, Service
 from libs.common.persistence.sealing import KeyRing
 from services.payouts.clients.keys import minting
+from services.payouts.clients.signer import Signer
 from services.payouts.entrypoints.sweeper import sweep
 from services.payouts.handlers import (
     cancel_withdrawal,
@@ -25,8 +26,8 @@ from services.payouts.store import withdrawals
 from services.payouts.store.rows import LOCK_ORDER
 
 
-def build(settings: PayoutsSettings) -> Service:
-    """Name what the service obeys and answers.
+def build(settings: PayoutsSettings, signer: Signer | None = None, *, idle_seconds: float = 0.5) -> Service:
+    """Name what the service obeys and answers; with a signer it also pays.
 
     Raises:
         ValueError: the ring of wallet keys is malformed.
@@ -50,5 +51,14 @@ def build(settings: PayoutsSettings) -> Service:
             "GetWithdrawal": read_withdrawals.get_withdrawal,
             "ListWithdrawals": read_withdrawals.list_withdrawals,
         },
-        loops=(sweep,),
+        loops=(sweep, *_payers(settings, signer, idle_seconds)),
     )
+
+
+def _payers(settings: PayoutsSettings, signer: Signer | None, idle_seconds: float) -> tuple[Loop, ...]:
+    """Make the loop that pays, if it can; only then Stellar's library is loaded, which costs 57 MB a process."""
+    if signer is None:
+        return ()
+    from services.payouts.entrypoints.payer import paying  # noqa: PLC0415 - see above
+
+    return (paying(settings, signer, idle_seconds=idle_seconds),)

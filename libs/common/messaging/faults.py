@@ -20,6 +20,13 @@ POINTS: Final = (
     "delivery.recorded",
     "replay.enqueued",
     "replay.stepped",
+    "slot.assigned",
+    "envelope.stored",
+    "envelope.signed",
+    "envelope.kept",
+    "envelope.submitted",
+    "slot.found",
+    "slot.closed",
     "request.claimed",
     "request.answered",
 )

@@ -3,8 +3,18 @@
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, CheckConstraint, DateTime, Index, LargeBinary, Text, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
 from libs.common.persistence.tables import add_inbox_and_outbox, schema_metadata
@@ -99,3 +109,75 @@ class WithdrawalInFlight(Base, table=True):
     tenant: str = Field(sa_type=Text, primary_key=True)
     user_id: str = Field(sa_type=Text, primary_key=True)
     withdrawal_id: str = Field(sa_type=Text)
+
+
+class Channel(Base, table=True):
+    """Accounts whose sequence numbers are used."""
+
+    __tablename__ = "channels"
+    public_key: str = Field(sa_type=Text, primary_key=True)
+    next_sequence: int | None = Field(sa_type=BigInteger)
+    is_quarantined: bool = Field(sa_column_kwargs={"server_default": text("false")})
+    reason: str | None = Field(sa_type=Text)
+    lease_owner: str | None = Field(sa_type=Text)
+    lease_epoch: int = Field(sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})
+    lease_until: datetime | None = Field(sa_type=_INSTANT)
+
+
+class Slot(Base, table=True):
+    """A sequence number and what took it."""
+
+    __tablename__ = "slots"
+    __table_args__: ClassVar[Any] = (Index("slots_open", "channel", unique=True, postgresql_where=text("state = 'OPEN'")),)
+    channel: str = Field(sa_type=Text, primary_key=True, foreign_key="channels.public_key")
+    sequence: int = Field(sa_type=BigInteger, primary_key=True)
+    currency: str = Field(sa_type=Text)
+    state: str = Field(sa_type=Text)
+    opened_at: datetime = Field(sa_type=_INSTANT)
+    closed_at: datetime | None = Field(sa_type=_INSTANT)
+    transaction_hash: str | None = Field(sa_type=Text)
+    transaction_ledger: int | None = Field(sa_type=BigInteger)
+
+
+class SlotItem(Base, table=True):
+    """A payment of a slot."""
+
+    __tablename__ = "slot_items"
+    __table_args__: ClassVar[Any] = (
+        Index("slot_items_once", "tenant", "withdrawal_id", unique=True, postgresql_where=text("state IN ('OPEN', 'PAID')")),
+        ForeignKeyConstraint(["channel", "sequence"], ["slots.channel", "slots.sequence"]),
+    )
+    channel: str = Field(sa_type=Text, primary_key=True)
+    sequence: int = Field(sa_type=BigInteger, primary_key=True)
+    place: int = Field(primary_key=True)
+    tenant: str = Field(sa_type=Text)
+    withdrawal_id: str = Field(sa_type=Text)
+    state: str = Field(sa_type=Text)
+    code: str | None = Field(sa_type=Text)
+
+
+class Envelope(Base, table=True):
+    """A transaction that was made for a slot, whatever became of it."""
+
+    __tablename__ = "envelopes"
+    __table_args__: ClassVar[Any] = (
+        Index("envelopes_slot", "channel", "sequence"),
+        ForeignKeyConstraint(["channel", "sequence"], ["slots.channel", "slots.sequence"]),
+    )
+    hash: str = Field(sa_type=Text, primary_key=True)
+    inner_hash: str = Field(sa_type=Text)
+    channel: str = Field(sa_type=Text)
+    sequence: int = Field(sa_type=BigInteger)
+    generation: int
+    kind: str = Field(sa_type=Text)
+    places: list[int] = Field(sa_type=ARRAY(Integer))
+    bid: int = Field(sa_type=BigInteger)
+    fee: int = Field(sa_type=BigInteger)
+    max_ledger: int = Field(sa_type=BigInteger)
+    max_time: int = Field(sa_type=BigInteger)
+    xdr: str = Field(sa_type=Text)
+    signed_xdr: str | None = Field(sa_type=Text)
+    told: str | None = Field(sa_type=Text)
+    first_ledger: int = Field(sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})
+    last_ledger: int = Field(sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})
+    created_at: datetime = Field(sa_type=_INSTANT)

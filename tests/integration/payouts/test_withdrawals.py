@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 
 import msgspec
 import pytest
@@ -106,32 +107,33 @@ async def test_one_that_is_on_its_way_is_only_asked_to_stop(desk: Desk) -> None:
         assert await desk.balance(user) == ("50.00", "0.00")
 
 
-@pytest.mark.parametrize("nth", [1, 2])
-@pytest.mark.parametrize("point", [point for point in faults.POINTS if point.startswith("write.")])
-async def test_payouts_killed_at_any_point_of_a_debit_debits_once(desk: Desk, point: str, nth: int) -> None:
+async def test_payouts_killed_at_any_point_of_a_debit_debits_once(desk: Desk) -> None:
     """The first pass is the write transaction of the intent, the second that of the ledger's answer."""
+    points = [(point, nth) for point in faults.POINTS if point.startswith("write.") for nth in (1, 2)]
     async with desk.ledger():
-        async with desk.payouts() as first:
-            user, withdrawal = await desk.user(balance=100), new_id("wth")
-            died = die_in("payouts", point, after=nth)
-            asking = asyncio.create_task(desk.do(desk.terms(withdrawal, user), "cmd_withdraw", service="payouts"))
-            await asyncio.wait_for(died.wait(), 10)
-            await kill(first)
-        faults.clear_traps()
-        await _hurry(desk)
-        async with desk.payouts():
-
-            async def is_booked() -> bool:
-                row = await desk.stored(withdrawal)
-                return row is not None and row["is_booked"] and await outboxes_are_empty(desk.owner, "payouts", "ledger")
-
-            await until(is_booked)
-            asking.cancel()
-            again = await desk.do(desk.terms(withdrawal, user), "cmd_withdraw", service="payouts")
-            assert again["status"] == "PENDING"
-        assert await desk.balance(user) == ("50.00", "0.00")
-    assert await desk.journals(withdrawal) == ["withdraw"]
+        for point, nth in points:
+            user, withdrawal, command = await desk.user(balance=100), new_id("wth"), new_id("cmd")
+            terms = desk.terms(withdrawal, user)
+            async with desk.payouts() as first:
+                died = die_in("payouts", point, after=nth)
+                asking = asyncio.create_task(desk.do(terms, command, service="payouts"))
+                await asyncio.wait_for(died.wait(), 10)
+                await kill(first)
+            faults.clear_traps()
+            await _hurry(desk)
+            async with desk.payouts():
+                await until(partial(_is_booked, desk, withdrawal))
+                asking.cancel()
+                again = await desk.do(terms, command, service="payouts")
+                assert again["status"] == "PENDING", (point, nth)
+            assert await desk.balance(user) == ("50.00", "0.00"), (point, nth)
+            assert await desk.journals(withdrawal) == ["withdraw"]
     await books_hold(desk.owner)
+
+
+async def _is_booked(desk: Desk, withdrawal: str) -> bool:
+    row = await desk.stored(withdrawal)
+    return row is not None and row["is_booked"] and await outboxes_are_empty(desk.owner, "payouts", "ledger")
 
 
 async def test_a_list_is_filtered_and_others_see_nothing(desk: Desk) -> None:

@@ -1,0 +1,183 @@
+"""Asks a Horizon. No call is repeated in here: what is not answered is the caller's to judge."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import httpx
+
+from libs.common.kernel.errors import TransientError
+from services.payouts.clients.envelopes import Malformed, read_applied, read_refusal
+from services.payouts.domain.slot_outcomes import ADMISSION, Applied
+from services.payouts.domain.slots import Look, Told
+
+TIMEOUT: Final = httpx.Timeout(10.0, connect=3.0)
+_TAKEN: Final = ("PENDING", "DUPLICATE")
+_PAGE: Final = 50
+
+
+class HorizonSilentError(TransientError):
+    """Horizon did not answer, or not in a way that can be read. It says nothing about the chain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tip:
+    """The newest ledger that this Horizon knows."""
+
+    ledger: int
+    closed_at: int
+    """Unix seconds, by the network's own clock."""
+
+
+class Horizon:
+    """A Horizon server; closed with `close`."""
+
+    def __init__(self, url: str) -> None:
+        """Ask here; nothing is opened yet."""
+        self._http = httpx.AsyncClient(base_url=url, timeout=TIMEOUT, follow_redirects=False, trust_env=False)
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self._http.aclose()
+
+    async def passphrase(self) -> str:
+        """Name the network it serves.
+
+        Raises:
+            HorizonSilentError: it does not say.
+        """
+        _, body = await self._get("/")
+        return _text(body, "network_passphrase")
+
+    async def tip(self) -> Tip:
+        """Tell the newest ledger and when it closed.
+
+        Raises:
+            HorizonSilentError: it does not say.
+        """
+        _, body = await self._get("/ledgers", order="desc", limit=1)
+        [newest] = _records(body) or [{}]
+        try:
+            closed = datetime.fromisoformat(_text(newest, "closed_at"))
+        except ValueError as error:
+            raise HorizonSilentError(f"no time: {error}") from error
+        return Tip(_number(newest, "sequence"), int(closed.timestamp()))
+
+    async def look(self, account: str) -> Look:
+        """Read an account's sequence number with the ledger that it is as of, both from one answer.
+
+        Raises:
+            HorizonSilentError: it does not say; one that it does not know is no news either.
+        """
+        answer, body = await self._get(f"/accounts/{account}")
+        try:
+            ledger = int(answer.headers["Latest-Ledger"])
+        except (KeyError, ValueError) as error:
+            raise HorizonSilentError("an account without its ledger") from error
+        return Look(_number(body, "sequence"), ledger)
+
+    async def applied(self, inner_hash: str) -> Applied | None:
+        """Find a transaction in the ledgers by its own hash; None says only that this Horizon does not show it now.
+
+        Raises:
+            HorizonSilentError: it does not say.
+        """
+        try:
+            _, body = await self._get(f"/transactions/{inner_hash}")
+        except _MissingError:
+            return None
+        return _applied(body)
+
+    async def newest_of(self, account: str) -> list[Applied]:
+        """List the newest transactions of an account, failed ones too.
+
+        Raises:
+            HorizonSilentError: it does not say.
+        """
+        path = f"/accounts/{account}/transactions"
+        _, body = await self._get(path, order="desc", limit=_PAGE, include_failed="true")
+        return [_applied(record) for record in _records(body)]
+
+    async def submit(self, envelope: str) -> Told:
+        """Hand in a signed envelope (XDR in base 64) and wait for no ledger; whatever happens is told, not raised."""
+        try:
+            answer = await self._http.post("/transactions_async", data={"tx": envelope})
+            body = _object(answer)
+        except (httpx.HTTPError, HorizonSilentError):
+            return Told.NOTHING
+        status = body.get("tx_status")
+        if status in _TAKEN:
+            return Told.TAKEN
+        if status == "TRY_AGAIN_LATER":
+            return Told.LATER
+        try:
+            return ADMISSION.get(read_refusal(_text(body, "error_result_xdr")), Told.REFUSED)
+        except (HorizonSilentError, Malformed):
+            return Told.NOTHING
+
+    async def _get(self, path: str, **query: str | int) -> tuple[httpx.Response, dict[str, Any]]:
+        try:
+            answer = await self._http.get(path, params=query)
+        except httpx.HTTPError as error:
+            raise HorizonSilentError(f"{path}: {error!r}") from error
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            raise _MissingError(path)
+        if answer.status_code != httpx.codes.OK:
+            raise HorizonSilentError(f"{path}: {answer.status_code}")
+        return answer, _object(answer)
+
+
+class _MissingError(HorizonSilentError):
+    """Horizon answered 404."""
+
+
+def _object(answer: httpx.Response) -> dict[str, Any]:
+    try:
+        body = answer.json()
+    except ValueError as error:
+        raise HorizonSilentError("no JSON") from error
+    if not isinstance(body, dict):
+        raise HorizonSilentError("no object")
+    return body
+
+
+def _text(body: Any, name: str) -> str:  # noqa: ANN401 - any JSON
+    value = body.get(name) if isinstance(body, dict) else None
+    if not isinstance(value, str):
+        raise HorizonSilentError(f"no {name}")
+    return value
+
+
+def _number(body: Any, name: str) -> int:  # noqa: ANN401 - any JSON
+    try:
+        return int(body[name])
+    except (KeyError, TypeError, ValueError) as error:
+        raise HorizonSilentError(f"no {name}") from error
+
+
+def _records(body: dict[str, Any]) -> list[Any]:
+    try:
+        records = body["_embedded"]["records"]
+    except (KeyError, TypeError) as error:
+        raise HorizonSilentError("no page") from error
+    if not isinstance(records, list):
+        raise HorizonSilentError("no page")
+    return records
+
+
+def _applied(body: Any) -> Applied:  # noqa: ANN401 - any JSON
+    try:
+        codes, is_successful = read_applied(_text(body, "result_xdr"))
+    except Malformed as error:
+        raise HorizonSilentError(f"no result: {error}") from error
+    inner = body.get("inner_transaction")
+    own = _text(body, "hash")
+    bump = body.get("fee_bump_transaction")
+    return Applied(
+        hash=_text(bump, "hash") if isinstance(bump, dict) else own,
+        inner_hash=_text(inner, "hash") if isinstance(inner, dict) else own,
+        sequence=_number(body, "source_account_sequence"),
+        ledger=_number(body, "ledger"),
+        is_successful=is_successful,
+        codes=codes,
+    )

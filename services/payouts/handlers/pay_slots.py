@@ -1,0 +1,216 @@
+"""Drives a channel's slots: one small step at a time, each of which may be the last that this process does."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import asyncpg
+import structlog
+
+from libs.common.contracts.commands.payouts import ConcludeWithdrawal
+from libs.common.kernel.clock import Clock
+from libs.common.kernel.ids import derive_id
+from libs.common.messaging import faults
+from libs.common.messaging.batch import outgoing_command
+from libs.common.messaging.publisher import Publisher
+from libs.common.messaging.use_cases import Send
+from libs.common.persistence import outbox
+from libs.common.persistence.outbox import Outgoing
+from libs.common.persistence.rows import Connection
+from services.payouts.clients.envelopes import Network, build, bump
+from services.payouts.clients.horizon import Horizon
+from services.payouts.clients.signer import Signer
+from services.payouts.domain.envelopes import Bounds
+from services.payouts.domain.slot_outcomes import Applied, Outcome, outcomes, state_of
+from services.payouts.domain.slots import (
+    LIFE_LEDGERS,
+    LIFE_SECONDS,
+    Build,
+    Bump,
+    Envelope,
+    Find,
+    Look,
+    Sign,
+    Slot,
+    Submit,
+    Told,
+    next_move,
+)
+from services.payouts.store import channels, envelopes, slots
+from services.payouts.store.channels import Lease
+from services.payouts.store.slots import OpenSlot
+
+_log = structlog.get_logger("offerhub.slots")
+
+
+@dataclass(frozen=True, slots=True)
+class Payer:
+    """Makes one move at a time; everything it must know afterwards is in the tables before it does anything outside."""
+
+    pool: asyncpg.Pool
+    horizon: Horizon
+    signer: Signer
+    network: Network
+    clock: Clock
+    publisher: Publisher
+    bid_max: int
+
+    async def step(self, lease: Lease) -> bool:
+        """Do the next thing on a channel; False when there is nothing to do before the next ledger.
+
+        Raises:
+            TransientError: Horizon or the signer does not answer, or the lease is lost: nothing is decided, try again.
+            SignerRefusedError: it will not sign what the rows say; a person must look.
+        """
+        look = await self.horizon.look(lease.channel)
+        async with self.pool.acquire() as connection:
+            held = await slots.open_slot(connection, lease.channel)
+            made = () if held is None else await envelopes.of_slot(connection, lease.channel, held.sequence)
+        if held is None:
+            return await self._assign(lease, look)
+        slot = Slot(held.sequence, _wanted(held), made)
+        match next_move(slot, look, bid_max=self.bid_max):
+            case Build() as move:
+                await self._build(lease, held, move)
+            case Bump() as move:
+                await self._bump(lease, held, slot, move)
+            case Sign(envelope_hash):
+                await self._sign(lease, envelope_hash)
+            case Submit(envelope_hash):
+                await self._submit(lease, envelope_hash, look)
+            case Find():
+                return await self._find(lease, held, slot)
+            case _:
+                return False
+        return True
+
+    async def _assign(self, lease: Lease, look: Look) -> bool:
+        """Open a slot, if the chain stands where we left it: a database from a backup, or another's hand, shows here."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            number = await channels.hold(connection, lease)
+            if number is None:
+                number = look.sequence + 1
+                await channels.begin_at(connection, lease.channel, number)
+            if look.sequence >= number:
+                await self._quarantine(connection, lease.channel, f"the chain is at {look.sequence}, and {number} is our next")
+                return False
+            if look.sequence < number - 1:  # this Horizon lags
+                return False
+            count = await slots.assign(connection, lease.channel, number, self.clock.now())
+        if count:
+            faults.reach("slot.assigned")
+        return count > 0
+
+    async def _build(self, lease: Lease, held: OpenSlot, move: Build) -> None:
+        tip = await self.horizon.tip()
+        bounds = Bounds(tip.ledger + LIFE_LEDGERS, tip.closed_at + LIFE_SECONDS)
+        payments = [held.payments[place] for place in sorted(move.places)]
+        built = build(self.network, lease.channel, held.sequence, held.currency, payments, bid=move.bid, bounds=bounds)
+        made = Envelope(built.hash, built.hash, move.generation, move.kind, move.places, move.bid, bounds.max_ledger)
+        async with self.pool.acquire() as connection, connection.transaction():
+            await channels.hold(connection, lease)
+            await envelopes.add(connection, lease.channel, held.sequence, made, built, bounds=bounds, now=self.clock.now())
+        faults.reach("envelope.stored")
+
+    async def _bump(self, lease: Lease, held: OpenSlot, slot: Slot, move: Bump) -> None:
+        inner = next(each for each in slot.envelopes if each.hash == move.inner_hash)
+        async with self.pool.acquire() as connection:
+            _, signed, bounds = await envelopes.texts(connection, inner.hash)
+        if signed is None:
+            return
+        built = bump(self.network, signed, bid=move.bid)
+        made = Envelope(built.hash, inner.hash, inner.generation, inner.kind, inner.places, move.bid, bounds.max_ledger)
+        async with self.pool.acquire() as connection, connection.transaction():
+            await channels.hold(connection, lease)
+            await envelopes.add(connection, lease.channel, held.sequence, made, built, bounds=bounds, now=self.clock.now())
+        faults.reach("envelope.stored")
+
+    async def _sign(self, lease: Lease, envelope_hash: str) -> None:
+        async with self.pool.acquire() as connection:
+            text, _, _ = await envelopes.texts(connection, envelope_hash)
+        signed = await self.signer.sign("withdrawal", envelope_hash, text)
+        faults.reach("envelope.signed")
+        async with self.pool.acquire() as connection, connection.transaction():
+            await channels.hold(connection, lease)
+            await envelopes.keep_signed(connection, envelope_hash, signed)
+        faults.reach("envelope.kept")
+
+    async def _submit(self, lease: Lease, envelope_hash: str, look: Look) -> None:
+        async with self.pool.acquire() as connection:
+            _, signed, _ = await envelopes.texts(connection, envelope_hash)
+        told = Told.REFUSED if signed is None else await self.horizon.submit(signed)
+        faults.reach("envelope.submitted")
+        if told in (Told.POOR, Told.REFUSED):
+            _log.error("slot.stuck", channel=lease.channel, envelope=envelope_hash, told=told)
+        async with self.pool.acquire() as connection, connection.transaction():
+            await channels.hold(connection, lease)
+            await envelopes.keep_told(connection, envelope_hash, told, ledger=look.ledger)
+
+    async def _find(self, lease: Lease, held: OpenSlot, slot: Slot) -> bool:
+        """Find what took the slot; until Horizon shows it nothing is decided, however long that takes."""
+        ours = {each.inner_hash: each for each in slot.envelopes}
+        for inner_hash in reversed(ours):
+            applied = await self.horizon.applied(inner_hash)
+            if applied is not None and applied.sequence == held.sequence:
+                await self._close(lease, held, applied, ours[inner_hash])
+                return True
+        for applied in await self.horizon.newest_of(lease.channel):
+            if applied.sequence == held.sequence:
+                await self._close(lease, held, applied, ours.get(applied.inner_hash))
+                return True
+        return False
+
+    async def _close(self, lease: Lease, held: OpenSlot, applied: Applied, envelope: Envelope | None) -> None:
+        faults.reach("slot.found")
+        now = self.clock.now()
+        async with self.pool.acquire() as connection, connection.transaction():
+            await channels.hold(connection, lease)
+            await slots.lock_items(connection, lease.channel, held.sequence)
+            current = await slots.open_slot(connection, lease.channel)
+            if current is None or current.sequence != held.sequence:
+                return
+            ended = outcomes(current.items, applied, envelope)
+            state = state_of(applied, envelope)
+            await slots.close(connection, lease.channel, held.sequence, state, applied, ended, now=now)
+            await channels.begin_at(connection, lease.channel, held.sequence + 1)
+            if envelope is None:
+                await self._quarantine(connection, lease.channel, f"{applied.hash} took {held.sequence}, and is none of ours")
+            news = self._news(lease.channel, held.sequence, applied, ended)
+            if news:
+                await outbox.append(connection, news, now)
+        faults.reach("slot.closed")
+        await self._publish(news)
+
+    async def _publish(self, news: Sequence[Outgoing]) -> None:
+        """Send what was just decided; the relay sends what is not confirmed."""
+        if not news:
+            return
+        bodies = [message.body for message in news]
+        await self.publisher.send_all(bodies, exchange=news[0].exchange, routing_key=news[0].routing_key)
+        async with self.pool.acquire() as connection:
+            await outbox.remove(connection, [message.id for message in news])
+
+    def _news(self, channel: str, sequence: int, applied: Applied, ended: Sequence[Outcome]) -> list[Outgoing]:
+        return [
+            outgoing_command(
+                self.publisher.topology,
+                outcome.item.tenant,
+                Send(
+                    "payouts",
+                    derive_id("cmd", channel, sequence, outcome.item.tenant, outcome.item.withdrawal_id),
+                    ConcludeWithdrawal(
+                        outcome.item.withdrawal_id, outcome.ending, applied.hash, applied.ledger, outcome.code, outcome.reason
+                    ),
+                ),
+                reply_to="",
+            )
+            for outcome in ended
+            if outcome.ending is not None
+        ]
+
+    async def _quarantine(self, connection: Connection, channel: str, reason: str) -> None:
+        _log.error("channel.quarantined", channel=channel, reason=reason)
+        await channels.quarantine(connection, channel, reason)
+
+
+def _wanted(held: OpenSlot) -> frozenset[int]:
+    return frozenset(item.place for item in held.items if not item.is_canceled)

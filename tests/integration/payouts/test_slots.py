@@ -1,0 +1,220 @@
+"""Each withdrawal is paid exactly once or returned exactly once, by the chain's own account of it, whatever dies or lies."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from libs.common.contracts.commands.payouts import CancelWithdrawal
+from libs.common.kernel.clock import SystemClock
+from libs.common.messaging import faults
+from libs.common.persistence.migrate import migrate
+from tests.support.bank import PEOPLE, Bank, bank
+from tests.support.market import die_in
+from tests.support.oracles import books_hold
+from tests.support.workers import ROLE_SECRET, kill, settings, until
+
+pytestmark = pytest.mark.integration
+
+POINTS = [point for point in faults.POINTS if point.startswith(("slot.", "envelope."))]
+
+
+@pytest.fixture
+async def house(tmp_path: Path, postgres_url: str, amqp_url: str, bus_prefix: str) -> AsyncIterator[Bank]:
+    await migrate(postgres_url, role_secret=ROLE_SECRET)
+    config = settings(postgres_url, amqp_url, bus_prefix)
+    async with bank(tmp_path / "chain", config) as opened:
+        await opened.desk.owner.execute("TRUNCATE payouts.envelopes, payouts.slot_items, payouts.slots, payouts.channels")
+        await opened.desk.owner.execute("UPDATE payouts.withdrawals SET waiting_from = NULL")
+        yield opened
+
+
+async def test_a_batch_is_paid_in_one_transaction_and_booked(house: Bank) -> None:
+    async with house.desk.ledger(), house.ticking():
+        async with house.desk.payouts():
+            made = await house.withdraw_all(*PEOPLE)
+        async with house.payouts():
+            await house.all_are(made, "COMPLETED")
+            shown = await house.desk.shown(made["ana"])
+        await house.is_right(made)
+        [transaction] = await house.transactions()
+        assert shown["transaction"]["hash"] == transaction["hash"]
+        assert shown["transaction"]["ledger"] == transaction["ledger"]
+    await books_hold(house.desk.owner)
+
+
+async def test_payouts_killed_at_any_point_of_a_payment_pays_once(house: Bank) -> None:
+    async with house.desk.ledger(), house.ticking():
+        for point in POINTS:
+            async with house.payouts() as first:
+                died = die_in("payouts", point)
+                made = await house.withdraw_all("ana", "ben")
+                await asyncio.wait_for(died.wait(), 10)
+                await kill(first)
+            faults.clear_traps()
+            await house.hurry()
+            async with house.payouts():
+                await house.all_are(made, "COMPLETED")
+            await house.is_right(made)
+    await books_hold(house.desk.owner)
+
+
+LIES: dict[str, dict[str, Any]] = {
+    "504 after it was applied": {
+        "fault": "gateway_timeout",
+        "when": "accepted",
+        "match": {"path": "/transactions_async"},
+        "times": 2,
+    },
+    "a reset before it arrived": {"fault": "cut", "when": "before", "match": {"path": "/transactions_async"}, "times": 2},
+    "a reset after it arrived": {"fault": "cut", "when": "accepted", "match": {"path": "/transactions_async"}, "times": 2},
+    "half an answer": {"fault": "cut_midway", "match": {"path": "/transactions_async"}, "times": 2},
+    "tx_bad_seq of what was taken": {
+        "fault": "bad_sequence",
+        "when": "accepted",
+        "match": {"path": "/transactions_async"},
+        "times": 2,
+    },
+    "tx_bad_seq of what was not": {
+        "fault": "bad_sequence",
+        "when": "before",
+        "match": {"path": "/transactions_async"},
+        "times": 2,
+    },
+    "a false 404 of a transaction": {"fault": "not_found", "match": {"path": "/transactions/*"}, "times": 5},
+    "a false 404 of the channel": {"fault": "not_found", "match": {"path": "/accounts/*"}, "times": 5},
+    "try again later": {"fault": "try_again_later", "when": "before", "match": {"path": "/transactions_async"}, "times": 2},
+    "HTML": {"fault": "garbage", "match": {"path": "/*"}, "probability": 0.3, "seed": 7},
+    "half the JSON": {"fault": "broken_json", "match": {"path": "/*"}, "probability": 0.3, "seed": 7},
+    "too many requests": {"fault": "rate_limited", "match": {"path": "/*"}, "probability": 0.5, "seed": 7},
+    "replicas that lag": {"fault": "lag", "lag": [0, 3, 1]},
+    "a lost transaction": {"fault": "lose", "match": {"path": "/transactions_async"}, "times": 1},
+}
+
+
+async def test_a_horizon_that_lies_makes_nobody_paid_twice(house: Bank) -> None:
+    async with house.desk.ledger(), house.ticking(), house.payouts():
+        for lie, rule in LIES.items():
+            name = await house.chain.fault(**rule)
+            made = await house.withdraw_all("ana", "ben")
+            await house.all_are(made, "COMPLETED")
+            assert await house.chain.fired(name) > 0, lie
+            await house.chain.http.delete("/sandbox/faults")
+            await house.is_right(made)
+    await books_hold(house.desk.owner)
+
+
+async def test_one_that_can_not_receive_is_returned_and_the_others_are_paid(house: Bank) -> None:
+    async with house.desk.ledger(), house.ticking():
+        async with house.desk.payouts():
+            made = await house.withdraw_all("ana", "nobody", "ben")
+        async with house.payouts():
+            await house.all_are(made, "COMPLETED", "FAILED")
+            failed = await house.desk.shown(made["nobody"])
+        assert failed["failure"] == {"code": "op_no_destination", "reason": "Destination account does not exist"}
+        await house.is_right(made, unpaid=("nobody",))
+        assert [each["successful"] for each in await house.transactions()] == [False, True]
+    await books_hold(house.desk.owner)
+
+
+async def test_two_workers_on_one_channel_pay_once(house: Bank) -> None:
+    """The second takes the lease over again and again, as if the first were paused whenever it works."""
+
+    async def steal() -> None:
+        while True:
+            await house.desk.owner.execute("UPDATE payouts.channels SET lease_until = now() - interval '1 second'")
+            await asyncio.sleep(0.01)
+
+    async with house.desk.ledger(), house.ticking(), house.payouts(), house.payouts():
+        thief = asyncio.create_task(steal())
+        made = await house.withdraw_all(*PEOPLE)
+        await house.all_are(made, "COMPLETED")
+        thief.cancel()
+        await asyncio.gather(thief, return_exceptions=True)
+        await house.is_right(made)
+
+
+async def test_one_in_flight_is_called_off_by_a_tombstone_in_its_slot(house: Bank) -> None:
+    async with house.desk.ledger(), house.payouts():
+        made = await house.withdraw_all("ana")
+        await until(lambda: house.desk.owner.fetchval("SELECT count(*) FROM payouts.envelopes WHERE told = 'TAKEN'"))
+        asked = await house.desk.do(CancelWithdrawal(made["ana"], "wrong"), service="payouts")
+        assert (asked["status"], asked["cancel_requested"]) == ("PROCESSING", True)
+        taken = "SELECT count(*) FROM payouts.envelopes WHERE kind = 'tombstone' AND told = 'TAKEN'"
+        await until(lambda: house.desk.owner.fetchval(taken))
+        async with house.ticking():
+            await house.all_are(made, "CANCELED")
+        await house.is_right(made, unpaid=("ana",))
+        [tombstone] = await house.transactions()
+        shown = await house.desk.shown(made["ana"])
+        assert shown["transaction"]["hash"] == tombstone["hash"]
+        assert tombstone["operation_count"] == 1
+    await books_hold(house.desk.owner)
+
+
+async def test_more_is_bid_until_the_network_takes_it_and_never_more_than_the_most(house: Bank) -> None:
+    await house.chain.http.put("/sandbox/network", json={"least_bid": 5_000})
+    async with house.desk.ledger(), house.ticking(), house.payouts():
+        made = await house.withdraw_all("ana")
+        await house.all_are(made, "COMPLETED")
+        await house.is_right(made)
+    bids = await house.desk.owner.fetch("SELECT DISTINCT bid, inner_hash FROM payouts.envelopes ORDER BY bid")
+    assert [bid for bid, _ in bids] == [100, 1_000, 10_000]
+    assert len({inner for _, inner in bids}) == 1
+
+
+async def test_a_chain_ahead_of_the_database_stops_its_channel(house: Bank) -> None:
+    async with house.desk.ledger(), house.ticking():
+        async with house.payouts():
+            await house.all_are(await house.withdraw_all("ana"), "COMPLETED")
+        await house.desk.owner.execute("UPDATE payouts.channels SET next_sequence = next_sequence - 1")  # an older backup
+        await house.hurry()
+        async with house.payouts():
+            made = await house.withdraw_all("ben")
+            stopped = "SELECT reason FROM payouts.channels WHERE is_quarantined"
+            assert "our next" in await until(lambda: house.desk.owner.fetchval(stopped))
+            assert (await house.paid())["ben"] == 0
+            assert await house.desk.status(made["ben"]) == "PENDING"
+
+
+async def test_a_signer_that_is_away_only_delays(house: Bank) -> None:
+    house.signer.is_away = True
+    async with house.desk.ledger(), house.ticking(), house.payouts():
+        made = await house.withdraw_all("ana")
+        await until(lambda: house.desk.owner.fetchval("SELECT count(*) FROM payouts.envelopes"))
+        house.signer.is_away = False
+        await house.all_are(made, "COMPLETED")
+        await house.is_right(made)
+
+
+class SlowClock:
+    """An hour behind everybody else's."""
+
+    def now(self) -> datetime:
+        return SystemClock().now() - timedelta(hours=1)
+
+
+async def test_a_clock_that_is_wrong_by_an_hour_changes_nothing(house: Bank) -> None:
+    """When a transaction must be in, and whether it can still be, is told by the chain's ledgers and the chain's clock."""
+    async with house.desk.ledger(), house.ticking(), house.payouts(clock=SlowClock()):
+        made = await house.withdraw_all("ana", "nobody")
+        await house.all_are(made, "COMPLETED", "FAILED")
+        await house.is_right(made, unpaid=("nobody",))
+
+
+async def test_another_network_is_not_paid_on(house: Bank) -> None:
+    """The sandbox was set up anew under another name, or the address is wrong."""
+    async with house.desk.ledger(), house.ticking():
+        name = await house.chain.fault("slow", match={"path": "/"})
+        async with house.payouts(network_passphrase="Another network"):
+            made = await house.withdraw_all("ana")
+
+            async def was_asked_twice() -> bool:
+                return await house.chain.fired(name) > 1
+
+            await until(was_asked_twice)
+            assert (await house.desk.status(made["ana"])) == "PENDING"
+        assert house.signer.signed == []
