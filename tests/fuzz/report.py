@@ -37,8 +37,10 @@ Seed {seed}, {minutes:g} minutes, schemathesis {version}, commit {commit}.
 - A request that fits its schema may be told 403, 404, 409 or 422: the rules of the business forbid it, or there is no such thing.
 - NUL is not sent: no text takes it.
 
-The ids in three of four requests are replaced by ones that exist, hosts in URLs by this machine, and ranges of addresses, which
-no pattern describes, by good ones.
+The ids in three of four requests are replaced by ones that exist and hosts in URLs by this machine. What a schema does not say is
+made good where all else is: ranges of addresses, instants that must lie ahead, integers of more than 64 bits in metadata, and
+amounts of more than six digits before the point, of which a user could not hold a hundred. Cursors are left out, because only
+an answer can give one, and what only the stream takes is left out of the list of events.
 """
 
 

@@ -13,7 +13,8 @@ ENDPOINTS_MAX: Final = 100
 URL_LENGTH_MAX: Final = 2_048
 FILTERS_MAX: Final = 100
 DESCRIPTION_LENGTH_MAX: Final = 500
-_VISIBLE_ASCII: Final = re.compile(r"[\x21-\x7e]+", re.ASCII)
+_URL_CHARACTERS: Final = re.compile(r"[^:]+://(?:\[[^]]*\])?(?:[A-Za-z0-9._~:/?@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*")
+"""RFC 3986 without the fragment, which is never sent."""
 _HOST: Final = re.compile(r"[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?\.?|[0-9a-f:.]+", re.ASCII)
 _SECURE_PORT: Final = 443
 _FREE_PORTS: Final = range(1_024, 65_536)
@@ -33,8 +34,10 @@ def url_problem(url: str, *, allow_private: bool) -> Problem | None:
 
     Plain http, system ports and addresses that are not public are for private networks only.
     """
-    if len(url) > URL_LENGTH_MAX or _VISIBLE_ASCII.fullmatch(url) is None:
-        return Problem("url", f"must be visible ASCII of at most {URL_LENGTH_MAX} characters")
+    if len(url) > URL_LENGTH_MAX or _URL_CHARACTERS.fullmatch(url) is None:
+        return Problem(
+            "url", f"must be a URL without a fragment, of at most {URL_LENGTH_MAX} characters; write any others as %XX"
+        )
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port

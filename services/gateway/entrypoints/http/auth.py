@@ -16,7 +16,7 @@ from services.gateway.domain.answers import Answer, page, resource
 from services.gateway.domain.idempotency import DAY
 from services.gateway.entrypoints.http.calls import Calling
 from services.gateway.entrypoints.http.examples_of_ours import IDENTITY, NEW_KEY, REVOKED_KEY, ROTATED_KEY
-from services.gateway.entrypoints.http.fields import AllowedIp, Fields, Instant, Marketplace, Name, PageQuery, Whole, example
+from services.gateway.entrypoints.http.fields import WHOLE, AllowedIp, Fields, Instant, Marketplace, Name, PageQuery, example
 from services.gateway.entrypoints.http.public import VERSION
 from services.gateway.entrypoints.http.routing import Operation
 from services.gateway.handlers.api_keys import ApiKey, NewKey, ScopeName
@@ -53,7 +53,7 @@ class Rotation(Fields):
 
     model_config = example(overlap_seconds=3600)
 
-    overlap_seconds: Annotated[Whole, Field(ge=0, le=OVERLAP_SECONDS_MAX)] = OVERLAP_SECONDS
+    overlap_seconds: Annotated[int, Field(ge=0, le=OVERLAP_SECONDS_MAX), WHOLE] = OVERLAP_SECONDS
     """How long the old key goes on beside the new one: from 0 seconds to 7 days."""
 
 

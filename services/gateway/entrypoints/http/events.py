@@ -60,6 +60,7 @@ async def list_events(call: Calling, query: Annotated[EventQuery, Query()]) -> A
     if misplaced:
         hint = "not for a stream: it has no pages" if streams else "only for a stream: send Accept: text/event-stream"
         raise invalid(min(misplaced), hint)
+    came_to = _came_to(call)
     if not streams:
         return await call.ask_page("webhooks", ListEvents(query.limit, query.after, query.events))
     asked = Asked(
@@ -68,7 +69,7 @@ async def list_events(call: Calling, query: Annotated[EventQuery, Query()]) -> A
         authorization=call.authorization or "",
         address=call.address,
     )
-    flow = await call.use_cases.streams.open(asked, _start(call, query), takeover=query.takeover)
+    flow = await call.use_cases.streams.open(asked, _start(query, came_to), takeover=query.takeover)
     return Answer(200, b"", content_type="text/event-stream", headers=_HEADERS, flow=flow)
 
 
@@ -80,14 +81,21 @@ async def get_event(call: Calling, event_id: str) -> Answer:
     return await call.ask("webhooks", GetEvent(event_id))
 
 
-def _start(call: Call, query: EventQuery) -> Start:
+def _came_to(call: Call) -> int | None:
+    """Read how far a client that comes back came; empty is what it sends that came nowhere."""
+    if not call.last_event_id:
+        return None
+    try:
+        return read_position(call.last_event_id)
+    except ValueError as error:
+        raise invalid("Last-Event-ID", str(error)) from None
+
+
+def _start(query: EventQuery, came_to: int | None) -> Start:
     if query.cursor is not None and query.since is not None:
         raise invalid("since", "give a cursor or an instant, not both")
-    if call.last_event_id:
-        try:
-            return Start(after=read_position(call.last_event_id), named="Last-Event-ID")
-        except ValueError as error:
-            raise invalid("Last-Event-ID", str(error)) from None
+    if came_to is not None:
+        return Start(after=came_to, named="Last-Event-ID")
     return Start(after=query.cursor, since=query.since)
 
 

@@ -31,6 +31,8 @@ REDACTED: Final = "[redacted]"
 ID_PATTERN: Final = "^[a-z]{2,4}_[0-9A-Za-z]{1,64}$"
 """What an id of ours looks like; see `looks_like_id`."""
 
+URL_PATTERN: Final = r"^https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-])(?:[A-Za-z0-9._~:/?@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*$"
+"""RFC 3986 without the fragment, which is never sent; what else is wrong with one the webhooks service says."""
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d(?:[Tt ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:[Zz]|[+-]\d\d:\d\d)?)?", re.ASCII)
 _LIMIT: Final = re.compile(r"[1-9][0-9]{0,2}", re.ASCII)
 _ENTRY: Final = re.compile(r"ent_[0-9]{1,19}(_[0-9]{1,19}){0,15}", re.ASCII)
@@ -188,7 +190,8 @@ Metadata = Annotated[
 Id = Annotated[str, BeforeValidator(_id), WithJsonSchema({"type": "string", "pattern": ID_PATTERN})]
 Cursor = Annotated[str, BeforeValidator(_id), WithJsonSchema({"type": "string", "pattern": ID_PATTERN})]
 EntryCursor = Annotated[str, BeforeValidator(_entry), WithJsonSchema({"type": "string", "pattern": f"^{_ENTRY.pattern}$"})]
-Whole = Annotated[int, BeforeValidator(_whole)]
+WHOLE = BeforeValidator(_whole)
+"""Refuses numbers with a point, text and booleans; bounds stand before it, or the document does not show them."""
 """A whole number; to JSON 1.0 is one too."""
 Limit = Annotated[int, BeforeValidator(_limit), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": PAGE_MAX})]
 Position = Annotated[
@@ -206,7 +209,7 @@ Instant = Annotated[
     ),
 ]
 RequiredText = Annotated[str, StringConstraints(min_length=1, max_length=5_000)]
-HttpUrl = Annotated[str, StringConstraints(max_length=2_048, pattern=r"^https?://[!-~]+$")]
+HttpUrl = Annotated[str, StringConstraints(max_length=2_048, pattern=URL_PATTERN)]
 Marketplace = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 AllowedIp = Annotated[
     Network, BeforeValidator(_network), WithJsonSchema({"type": "string", "examples": ["203.0.113.7", "2001:db8::/32"]})

@@ -83,8 +83,8 @@ _PARAMETERS: Final[dict[str, Schema]] = {
         "name": "Last-Event-ID",
         "in": "header",
         "required": False,
-        "description": "For a stream: the last `id` that you got. It goes on after it.",
-        "schema": {"type": "string", "pattern": "^[0-9]{1,18}$"},
+        "description": "For a stream: the last `id` that you got. It goes on after it; empty is the same as none.",
+        "schema": {"type": "string", "pattern": "^[0-9]{0,18}$"},
         "example": "42",
     },
 }

@@ -15,11 +15,11 @@ from services.gateway.domain.answers import Answer, resource
 from services.gateway.domain.errors import invalid
 from services.gateway.domain.idempotency import DAY
 from services.gateway.entrypoints.http.calls import Call, Calling
-from services.gateway.entrypoints.http.fields import EventList, Fields, Instant, PageQuery, Whole, example
+from services.gateway.entrypoints.http.fields import WHOLE, EventList, Fields, Instant, PageQuery, example
 from services.gateway.entrypoints.http.routing import Operation
 
 _place: Final = msgspec.json.Decoder(LogPlace)
-LogPosition = Annotated[Whole, Field(ge=1, le=10**18 - 1)]
+LogPosition = Annotated[int, Field(ge=1, le=10**18 - 1), WHOLE]
 
 
 class NewReplay(Fields):
@@ -39,7 +39,7 @@ class NewReplay(Fields):
     """Names of events, `family.*` or `*`; without it what the endpoint subscribes to."""
     only: ReplayOnly = "all"
     """`failed`: what was given up and has not arrived since. `undelivered`: what has neither arrived nor is on its way."""
-    per_second: Annotated[Whole, Field(ge=1, le=1_000)] = 100
+    per_second: Annotated[int, Field(ge=1, le=1_000), WHOLE] = 100
     """Deliveries made each second at most."""
 
 

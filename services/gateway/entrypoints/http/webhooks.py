@@ -15,13 +15,13 @@ from services.gateway.domain.idempotency import DAY
 from services.gateway.entrypoints.http.calls import Calling
 from services.gateway.entrypoints.http.fields import (
     LEFT_OUT,
+    WHOLE,
     EventList,
     Fields,
     HttpUrl,
     Note,
     PageQuery,
     SecretText,
-    Whole,
     example,
 )
 from services.gateway.entrypoints.http.routing import Operation
@@ -67,9 +67,9 @@ class SecretChange(Fields):
 
     secret: SecretText | None = None
     """The new secret; without one we make it."""
-    stage_seconds: Annotated[Whole, Field(ge=0, le=604_800)] = 0
+    stage_seconds: Annotated[int, Field(ge=0, le=604_800), WHOLE] = 0
     """For so long the new secret only signs beside the old one, whose signature stays the first."""
-    overlap_seconds: Annotated[Whole, Field(ge=0, le=604_800)] = 86_400
+    overlap_seconds: Annotated[int, Field(ge=0, le=604_800), WHOLE] = 86_400
     """For so long after that the old secret signs beside the new one."""
 
 
