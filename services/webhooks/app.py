@@ -31,6 +31,7 @@ from services.webhooks.handlers.create_endpoint import CreateEndpointUseCase
 from services.webhooks.handlers.deliver import Courier, Policy
 from services.webhooks.handlers.know_hosts import Hosts
 from services.webhooks.handlers.log_event import LogEvent
+from services.webhooks.handlers.read_health import HealthReader
 from services.webhooks.handlers.replay import Replayer
 from services.webhooks.handlers.rotate_secret import RotateSecretUseCase
 from services.webhooks.handlers.update_endpoint import UpdateEndpointUseCase
@@ -84,6 +85,7 @@ def build(settings: WebhooksSettings, *, look_up: LookUp | None = None) -> Servi
             "ListEndpoints": readers.list_endpoints,
             "ListDeliveries": readers.list_deliveries,
             "GetDelivery": read_deliveries.get_delivery,
+            "GetHealth": HealthReader(_breaker(settings)).get_health,
             "ListReplays": read_replays.list_replays,
             "GetReplay": read_replays.get_replay,
             "ListEvents": readers.list_events,
@@ -96,12 +98,16 @@ def build(settings: WebhooksSettings, *, look_up: LookUp | None = None) -> Servi
     )
 
 
+def _breaker(settings: WebhooksSettings) -> Breaker:
+    return Breaker(settings.breaker_failures, settings.breaker_seconds, settings.disable_hours * 3_600)
+
+
 def _dispatching(settings: WebhooksSettings, ring: KeyRing, wake: asyncio.Event, names: LookUp) -> Loop:
     dice = random.SystemRandom()
     policy = Policy(
         waits=settings.retry_seconds,
         lease=timedelta(seconds=settings.lease_seconds),
-        breaker=Breaker(settings.breaker_failures, settings.breaker_seconds, settings.disable_hours * 3_600),
+        breaker=_breaker(settings),
         spread=lambda: dice.uniform(-1.0, 1.0),
     )
 

@@ -23,9 +23,10 @@ from services.webhooks.clients.sender import Response, Sender
 from services.webhooks.domain.attempts import Claimed, LaneKey, Outcome, Recorded
 from services.webhooks.domain.deliveries import DeliveryState, judge
 from services.webhooks.domain.event_filters import DISABLED, EXHAUSTED, TEST, aggregate_of
+from services.webhooks.domain.health import KEPT
 from services.webhooks.domain.lanes import Breaker, Room, retry_after
 from services.webhooks.domain.signing import delivery_headers
-from services.webhooks.store import deliveries
+from services.webhooks.store import deliveries, health
 from services.webhooks.store.deliveries import Note, Noted
 from services.webhooks.store.lane_states import lane_states
 
@@ -123,13 +124,14 @@ class Courier:
             await deliveries.release(connection, claims)
 
     async def keep_house(self) -> Backlog:
-        """Cancel what was on its way to endpoints that were deleted, and look at what is left."""
+        """Cancel what was on its way to endpoints that were deleted, forget old counts, and look at what is left."""
         canceled, last = 0, ORPHANS_AT_ONCE
         while last == ORPHANS_AT_ONCE:
             last = await deliveries.cancel_orphans(self.pool, limit=ORPHANS_AT_ONCE)
             canceled += last
-        pending, due_at, gap_since = await deliveries.backlog(self.pool)
         now = self.clock.now()
+        await health.forget(self.pool, before=now - KEPT)
+        pending, due_at, gap_since = await deliveries.backlog(self.pool)
         sums = await lane_states(self.pool, now=now, breaker=self.policy.breaker)
         lanes = {item.state: (item.lanes, _seconds_since(item.due_at, now)) for item in sums}
         return Backlog(pending, _seconds_since(due_at, now), _seconds_since(gap_since, now), lanes, canceled)

@@ -9,6 +9,7 @@ import asyncpg
 
 from libs.common.persistence.rows import Connection
 from services.webhooks.domain.attempts import Claimed, LaneKey, Outcome, Recorded
+from services.webhooks.domain.health import bucket_of
 from services.webhooks.domain.lanes import PARK_SECONDS_MAX, Breaker, Room
 
 # The lanes are found by skipping from one endpoint to the next in the partial index, so the cost follows the number of
@@ -87,9 +88,9 @@ _RECORD: Final = """
 WITH outcomes AS (
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[], $6::timestamptz[], $7::int[], $8::int[],
                          $9::text[], $10::bytea[], $11::text[], $12::timestamptz[], $13::timestamptz[],
-                         $18::int[], $19::text[], $20::text[], $21::text[])
+                         $18::int[], $19::text[], $20::text[], $21::text[], $22::int[])
         AS o(tenant, endpoint_id, id, token, number, started_at, duration_ms, status, error, response, state, next_attempt_at,
-             parked_until, connect_ms, url, signed_with, signature)
+             parked_until, connect_ms, url, signed_with, signature, bucket)
 ), changed AS (
     UPDATE deliveries d
        SET state = CASE WHEN d.again THEN 'PENDING' ELSE o.state END, attempts = o.number,
@@ -106,6 +107,15 @@ WITH outcomes AS (
     SELECT o.tenant, o.id, o.number, o.started_at, o.duration_ms, o.status, o.error, o.response,
            o.connect_ms, o.url, o.signed_with, o.signature
       FROM outcomes o JOIN changed c ON c.tenant = o.tenant AND c.id = o.id
+), counted AS (
+    INSERT INTO traffic AS t (tenant, endpoint_id, slot, bucket, delivered, failed, answered)
+    SELECT o.tenant, o.endpoint_id, date_bin('5 minutes', $14::timestamptz, 'epoch'), o.bucket,
+           count(*) FILTER (WHERE o.state = 'DELIVERED'), count(*) FILTER (WHERE o.state <> 'DELIVERED'), count(o.status)
+      FROM outcomes o JOIN changed c ON c.tenant = o.tenant AND c.id = o.id
+     GROUP BY 1, 2, 4 ORDER BY 1, 2, 4
+    ON CONFLICT (tenant, endpoint_id, slot, bucket) DO UPDATE
+       SET delivered = t.delivered + excluded.delivered, failed = t.failed + excluded.failed,
+           answered = t.answered + excluded.answered
 ), news AS (
     SELECT o.tenant, o.endpoint_id, bool_or(o.state = 'DELIVERED') AS is_well, max(o.parked_until) AS asked,
            count(*) FILTER (WHERE o.state <> 'DELIVERED')::int AS failures
@@ -246,9 +256,10 @@ async def record(connection: Connection, outcomes: Sequence[Outcome], *, now: da
     return Recorded(frozenset((record[0], record[1]) for record in records), failing)
 
 
-def _evidence(outcome: Outcome) -> tuple[int | None, str, str, str]:
+def _evidence(outcome: Outcome) -> tuple[int | None, str, str, str, int]:
     claimed = outcome.claimed
-    return outcome.connect_ms, claimed.url, " ".join(map(str, claimed.secret_numbers)), outcome.signature
+    numbers = " ".join(map(str, claimed.secret_numbers))
+    return outcome.connect_ms, claimed.url, numbers, outcome.signature, bucket_of(outcome.duration_ms)
 
 
 async def release(connection: Connection, claims: Sequence[Claimed]) -> None:

@@ -167,6 +167,20 @@ class Lane(Base, table=True):
     last_success_at: datetime | None = Field(sa_type=_INSTANT)
 
 
+class Traffic(Base, table=True):
+    """Attempts of an endpoint in five minutes, by how long they took."""
+
+    __tablename__ = "traffic"
+    __table_args__: ClassVar[Any] = (Index("traffic_slot", "slot"),)
+    tenant: str = Field(sa_type=Text, primary_key=True)
+    endpoint_id: str = Field(sa_type=Text, primary_key=True)
+    slot: datetime = Field(sa_type=_INSTANT, primary_key=True)
+    bucket: int = Field(primary_key=True)
+    delivered: int
+    failed: int
+    answered: int
+
+
 class Attempt(Base, table=True):
     """What was tried, and what came back."""
 

@@ -35,6 +35,7 @@ BAD: dict[str, list[str]] = {
     "opened_by": ["usr_1"],
     "email": ["nobody"],
     "external_user_id": [""],
+    "events": ["", "ordr.*", "order.created;user.created"],
 }
 FILTERS = {
     "/users": {"type", "status", "external_user_id", "email", "created_after", "created_before"},
@@ -43,6 +44,7 @@ FILTERS = {
     "/users/{user_id}/ledger": {"currency"},
     "/webhooks": set(),
     "/webhooks/{webhook_id}/deliveries": {"state"},
+    "/webhooks/{webhook_id}/replays": set(),
     "/events": {"after", "since", "events", "user_id", "takeover"},
     "/auth/api-keys": {"marketplace", "mode"},
     "/audit/logs": {"resource_id", "resource_type", "action", "api_key_id", "result", "created_after", "created_before"},

@@ -32,6 +32,12 @@ class GetDelivery(msgspec.Struct, frozen=True):
     delivery_id: str
 
 
+class GetHealth(msgspec.Struct, frozen=True):
+    """How an endpoint does."""
+
+    endpoint_id: str
+
+
 class ListReplays(msgspec.Struct, frozen=True):
     """A page of an endpoint's replays, newest first."""
 

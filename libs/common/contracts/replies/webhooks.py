@@ -10,6 +10,7 @@ DeliveryState = Literal["PENDING", "DELIVERED", "EXHAUSTED", "CANCELED"]
 ErrorClass = Literal["timeout", "dns", "tls", "connection", "protocol", "url", "address"]
 """What kept an answer away."""
 ReplayState = Literal["RUNNING", "PAUSED", "COMPLETED", "CANCELED"]
+BreakerState = Literal["CLOSED", "OPEN", "PROBING"]
 ReplayOnly = Literal["all", "failed", "undelivered"]
 
 
@@ -106,6 +107,41 @@ class ReplayProgress(Replay, frozen=True):
     """Given up."""
     remaining: int
     """Deliveries still to come about, among them the pending ones: an estimate, by what the part so far has had."""
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """Attempts that delivered, and attempts that failed."""
+
+    delivered: int
+    failed: int
+
+
+class EndpointHealth(msgspec.Struct, frozen=True):
+    """How an endpoint does: is it delivered to, what waits for it, and how it has answered of late."""
+
+    id: WebhookId
+    active: bool
+    breaker: Annotated[str, one_of(BreakerState)]
+    """OPEN: what waits is parked until `next_probe_at`. PROBING: one delivery at a time goes out."""
+    failures_in_a_row: int
+    next_probe_at: Instant | None
+    failing_since: Instant | None
+    last_success_at: Instant | None
+    disables_at: Instant | None
+    """When it will be deactivated, unless a delivery arrives before."""
+    disables_in_seconds: int | None
+    backlog: int
+    """Deliveries that are not finished, counted up to 10,000."""
+    backlog_is_longer: bool
+    oldest_seconds: int | None
+    """The age of the oldest of them."""
+    drain_seconds: int | None
+    """How long the backlog takes at the pace of the best five minutes of the last hour; null while nothing goes out."""
+    last_hour: Counts
+    last_day: Counts
+    answer_p50_ms: int | None
+    """Half of the answers of the last hour took no longer than this; exact to a factor of 1.4."""
+    answer_p99_ms: int | None
 
 
 class SentTest(msgspec.Struct, frozen=True):

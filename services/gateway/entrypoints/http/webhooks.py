@@ -6,9 +6,9 @@ from fastapi import Body, Query
 from pydantic import Field
 
 from libs.common.contracts.commands.webhooks import DeleteEndpoint, SendTestEvent, UpdateEndpoint
-from libs.common.contracts.queries.webhooks import GetEndpoint, ListEndpoints
+from libs.common.contracts.queries.webhooks import GetEndpoint, GetHealth, ListEndpoints
 from libs.common.contracts.replies.common import Done
-from libs.common.contracts.replies.webhooks import Endpoint, SentTest
+from libs.common.contracts.replies.webhooks import Endpoint, EndpointHealth, SentTest
 from services.gateway.domain.access import Scope
 from services.gateway.domain.answers import Answer
 from services.gateway.domain.idempotency import DAY
@@ -104,6 +104,15 @@ async def get_webhook(call: Calling, webhook_id: str) -> Answer:
     return await call.ask("webhooks", GetEndpoint(webhook_id))
 
 
+async def get_webhook_health(call: Calling, webhook_id: str) -> Answer:
+    """Get the health of a webhook endpoint.
+
+    Whether it is delivered to, how much waits for it and for how long, when it is tried next, when it will be deactivated, and
+    how quickly it has answered of late.
+    """
+    return await call.ask("webhooks", GetHealth(webhook_id))
+
+
 async def update_webhook(call: Calling, webhook_id: str, body: Annotated[EndpointChange, Body()]) -> Answer:
     """Change a webhook endpoint.
 
@@ -152,6 +161,7 @@ OPERATIONS = (
     Operation("POST", "/webhooks", create_webhook, Scope.WRITE, RegisteredEndpoint, status=201),
     Operation("GET", "/webhooks", list_webhooks, Scope.READ, Endpoint, is_list=True),
     Operation("GET", "/webhooks/{webhook_id}", get_webhook, Scope.READ, Endpoint),
+    Operation("GET", "/webhooks/{webhook_id}/health", get_webhook_health, Scope.READ, EndpointHealth),
     Operation("PATCH", "/webhooks/{webhook_id}", update_webhook, Scope.WRITE, Endpoint),
     Operation(
         "POST", "/webhooks/{webhook_id}/test", test_webhook, Scope.WRITE, SentTest, status=201, codes=("INVALID_STATE",)
