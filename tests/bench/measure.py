@@ -16,7 +16,7 @@ from deploy.local.databases import create_database, drop_database
 from deploy.local.servers import database_named_in, with_database
 from deploy.local.stack import Stack
 from tests.bench import echo, generate, journals
-from tests.bench.figures import CONNECTIONS, CROWD, HEADLINE, OTHERS_CORES, SCENARIOS, Figure, Results, median
+from tests.bench.figures import CONNECTIONS, CROWD, CROWDED, HEADLINE, OTHERS_CORES, SCENARIOS, Figure, Results, median
 from tests.bench.machine import describe
 from tests.bench.processes import Watched, memory_mb
 from tests.support.oracles import books_hold
@@ -49,7 +49,7 @@ class Bench:
         self._say = say
         self._database = database_named_in(stack.database_url())
         self._users: list[str] = []
-        self.played: dict[str, int] = dict.fromkeys(SCENARIOS, 0)
+        self.played: dict[str, int] = dict.fromkeys((*SCENARIOS, *CROWDED), 0)
         self._prepared = 0
         self.calibrations: dict[str, float] = {}
 
@@ -112,14 +112,15 @@ class Bench:
         rate = seen.scripts / seen.seconds
         self._say(f"  {connections:>3} connections {rate:>8,.0f}/s   p50 {seen.script_ms[0]:.1f} ms   {_disturbed(seen)}")
         if seen.failed:
-            raise InvalidRunError(f"{SCENARIOS[name]} at {connections}: {seen.failed} failed, for example {seen.failures}")
+            raise InvalidRunError(f"{name} at {connections}: {seen.failed} failed, for example {seen.failures}")
         self.played[name] += seen.played
         self._prepared += prepared
         return seen
 
-    async def crowd(self) -> float:
-        """Measure reads of a balance at 128 connections."""
-        rounds = [await self.round("get balance", CROWD) for _ in range(self._rounds)]
+    async def crowd(self, name: str) -> float:
+        """Measure a read at 128 connections."""
+        self._say(f"\n{CROWDED[name]}")
+        rounds = [await self.round(name, CROWD) for _ in range(self._rounds)]
         return median([found.scripts / found.seconds for found in rounds])
 
     async def _vacuum(self) -> None:
@@ -177,8 +178,8 @@ async def run(*, seconds: float, rounds: int, say: Say) -> Results:
         bench = Bench(stack, seconds=seconds, rounds=rounds, say=say)
         await bench.users()
         figures = [figure for name in SCENARIOS for figure in await bench.scenario(name)]
-        say(f"\n{SCENARIOS['get balance']} at {CROWD} connections, one gateway and two")
-        crowd = {1: await bench.crowd()}
+        say(f"\nat {CROWD} connections, one gateway and two")
+        crowd = {name: {1: await bench.crowd(name)} for name in CROWDED}
         lag, events = await bench.settle()
         say(f"\nbooks hold; {events:,} events logged, the last {lag:.1f} s after the load")
         say("\njournals through the write path, from memory")
@@ -188,7 +189,8 @@ async def run(*, seconds: float, rounds: int, say: Say) -> Results:
     async with _stack(gateways=2) as stack:
         pair = Bench(stack, seconds=seconds, rounds=rounds, say=say)
         await pair.users()
-        crowd[2] = await pair.crowd()
+        for name, rates in crowd.items():
+            rates[2] = await pair.crowd(name)
     return Results(
         calibrations=bench.calibrations,
         figures=figures,

@@ -7,6 +7,7 @@ from tests.bench.figures import (
     ALONE_P50_MS,
     CONNECTIONS,
     CROWD,
+    CROWDED,
     FALL,
     HOT_SHARE,
     IDLE_MB,
@@ -112,8 +113,9 @@ def _beside(results: Results) -> str:
         for title, all_, value, target in rows
     ]
     lines += [
-        f"| {SCENARIOS['get balance']}, {CROWD} connections, gateway processes: {number} | {value:,.0f} | | {target} |"
-        for (number, value), target in zip(results.crowd.items(), ("", "more than one does"), strict=True)
+        f"| {title}, {CROWD} connections, one gateway process and two "
+        f"| {results.crowd[name][1]:,.0f}, {results.crowd[name][2]:,.0f} | | {'two do more' if name == 'get me' else ''} |"
+        for name, title in CROWDED.items()
     ]
     lines += [
         "",

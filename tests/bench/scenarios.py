@@ -32,6 +32,7 @@ class Scenarios:
             "create order": self.create_order,
             "reserve": self.reserve,
             "get balance": self.get_balance,
+            "get me": self.get_me,
             "create and reserve": self.create_and_reserve,
             "lifecycle": self.lifecycle,
         }
@@ -40,6 +41,10 @@ class Scenarios:
     def get_balance(self) -> Script:
         """Read one user's balance."""
         yield self._api.get(f"/users/{self._users[next(self._turns) % len(self._users)]}/balance")
+
+    def get_me(self) -> Script:
+        """Ask whose key it is: the gateway answers by itself."""
+        yield self._api.get("/me")
 
     def create_order(self) -> Script:
         """Agree on a sale."""
