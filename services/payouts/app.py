@@ -7,6 +7,7 @@ from libs.common.contracts.envelope import REPLY_TYPE
 from libs.common.messaging.batch import Schema
 from libs.common.messaging.worker import Loop, Service
 from libs.common.persistence.sealing import KeyRing
+from services.payouts.clients.destinations import Destinations
 from services.payouts.clients.keys import minting
 from services.payouts.clients.signer import Signer
 from services.payouts.entrypoints.sweeper import sweep
@@ -21,6 +22,7 @@ from services.payouts.handlers import (
 )
 from services.payouts.handlers.create_wallet import CreateWallet
 from services.payouts.handlers.create_withdrawal import CreateWithdrawals
+from services.payouts.handlers.look_at_destinations import DestinationBook
 from services.payouts.settings import PayoutsSettings
 from services.payouts.store import withdrawals
 from services.payouts.store.rows import LOCK_ORDER
@@ -33,13 +35,14 @@ def build(settings: PayoutsSettings, signer: Signer | None = None, *, idle_secon
         ValueError: the ring of wallet keys is malformed.
     """
     ring = KeyRing.parse(settings.wallet_keys.get_secret_value(), entropy=os.urandom)
+    destinations = DestinationBook(Destinations(settings.horizon_url, settings.usdc_issuer))
     return Service(
         name="payouts",
         schema=Schema(tables=(*LOCK_ORDER, *withdrawals.LOCK_ORDER)),
         use_cases={
             **{name: note_user for name in EVENTS if name.startswith("user.")},
             "user.created": CreateWallet(settings.network, minting(os.urandom), ring),
-            "CreateWithdrawal": CreateWithdrawals(),
+            "CreateWithdrawal": CreateWithdrawals(unable=destinations.unable),
             "CancelWithdrawal": cancel_withdrawal,
             "RefreshWithdrawal": refresh_withdrawal,
             "ConcludeWithdrawal": conclude_withdrawal,
@@ -51,6 +54,7 @@ def build(settings: PayoutsSettings, signer: Signer | None = None, *, idle_secon
             "GetWithdrawal": read_withdrawals.get_withdrawal,
             "ListWithdrawals": read_withdrawals.list_withdrawals,
         },
+        prepare=lambda _: destinations.look_up,
         loops=(sweep, *_payers(settings, signer, idle_seconds)),
     )
 

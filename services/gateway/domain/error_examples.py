@@ -300,7 +300,11 @@ EXAMPLES: Final[dict[str, Example]] = {
         before=(_BUYER, _CREDIT),
         mended=(_WITHDRAW,),
     ),
-    "DESTINATION_NO_TRUSTLINE": Example(_WITHDRAW, {"asset_code": "USDC"}, occurs="by chance"),
+    "DESTINATION_NO_TRUSTLINE": Example(
+        _WITHDRAW,
+        {"asset_code": "USDC", "address": "GA7QYNF7SOWQ3GLR2BGMZEHXAVIRZA4KVWLTJJFC7MGXUA74P7UJVSGZ"},
+        occurs="by chance",
+    ),
     "AMOUNT_BELOW_MINIMUM": Example(
         Step("POST /withdrawals", _WITHDRAWAL | {"amount": "0.50"}, headers=_AGAIN),
         {"minimum": "1.00", "requested": "0.50", "currency": "USD"},

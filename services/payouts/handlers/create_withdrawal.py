@@ -1,21 +1,26 @@
 """Take a withdrawal on: the user's balance is debited first, and only then it may leave."""
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from libs.common.contracts.commands.payouts import CreateWithdrawal
 from libs.common.messaging.use_cases import Context, Decision, row
 from libs.common.persistence.state import Needs, State
+from services.payouts.domain.destinations import Destination, no_trustline
 from services.payouts.domain.withdrawal_rules import check_terms, in_progress
 from services.payouts.domain.withdrawals import Status, Withdrawal, intend
+from services.payouts.handlers.look_at_destinations import destination_of
 from services.payouts.handlers.withdrawal_asking import journal_of
 from services.payouts.store.withdrawals import IN_FLIGHT, WITHDRAWALS, InFlightRow
 
 
 @dataclass(frozen=True, slots=True)
 class CreateWithdrawals:
-    """The use case with the platform's own accounts on the network, to which nobody withdraws."""
+    """The use case; to `own_accounts`, the platform's on the network, nobody withdraws."""
 
     own_accounts: frozenset[str] = frozenset()
+    unable: AbstractSet[Destination] = frozenset()
+    """Destinations that were just seen without a trustline."""
 
     def needs(self, message: CreateWithdrawal, context: Context) -> Needs:
         """See what the user has under way."""
@@ -30,6 +35,8 @@ class CreateWithdrawals:
         under_way = state.get(IN_FLIGHT, (context.tenant, message.user_id))
         if under_way is not None:
             return Decision(reply=in_progress(under_way.withdrawal_id))
+        if destination_of(message) in self.unable:
+            return Decision(reply=no_trustline(message.address))
         begun = intend(_draft(message, context), None, context.now, command_id=context.message_id)
         held = InFlightRow(context.tenant, message.user_id, begun.id)
         return Decision(rows=(row(WITHDRAWALS, begun), row(IN_FLIGHT, held)), commands=(journal_of(begun),))

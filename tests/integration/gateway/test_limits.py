@@ -238,8 +238,9 @@ async def test_a_keyed_request_at_fault_is_counted_and_an_exhausted_caller_learn
 async def test_the_configuration_tells_the_limits_that_are_enforced(config: GatewaySettings, limited: GatewaySettings) -> None:
     async with serving(limited, table=Sketches().table) as served:
         told = (await served.client.get("/config")).json()["data"]["rate_limits"]
-        assert told[:2] == [
+        assert told[:3] == [
             {"name": "general", "requests": 100, "window_seconds": 60, "per": "api_key"},
+            {"name": "withdrawals", "requests": 5, "window_seconds": 60, "per": "user"},
             {"name": "sketches", "requests": 3, "window_seconds": 60, "per": "user"},
         ]
     async with serving(config) as served:
