@@ -16,6 +16,7 @@ from services.webhooks.clients.sender import open_sender
 from services.webhooks.domain.lanes import Breaker
 from services.webhooks.entrypoints.announcer import Announcer
 from services.webhooks.entrypoints.dispatcher import Dispatcher
+from services.webhooks.entrypoints.keeper import KEEPING_SECONDS, Keeper
 from services.webhooks.entrypoints.replays import ReplayLoop
 from services.webhooks.handlers import (
     delete_endpoint,
@@ -29,6 +30,7 @@ from services.webhooks.handlers import (
 )
 from services.webhooks.handlers.create_endpoint import CreateEndpointUseCase
 from services.webhooks.handlers.deliver import Courier, Policy
+from services.webhooks.handlers.keep_attempts import AttemptKeeper
 from services.webhooks.handlers.know_hosts import Hosts
 from services.webhooks.handlers.log_event import LogEvent
 from services.webhooks.handlers.read_health import HealthReader
@@ -66,6 +68,9 @@ def build(settings: WebhooksSettings, *, look_up: LookUp | None = None) -> Servi
     async def replay(parts: Parts) -> None:
         await ReplayLoop(Replayer(parts.pool, parts.clock), asked, wake, settings.poll_seconds).run()
 
+    async def keep(parts: Parts) -> None:
+        await Keeper(AttemptKeeper(parts.pool, parts.clock, settings.attempts_kept_days), KEEPING_SECONDS).run()
+
     return Service(
         name="webhooks",
         schema=Schema(tables=LOCK_ORDER, committed=committed),
@@ -94,7 +99,7 @@ def build(settings: WebhooksSettings, *, look_up: LookUp | None = None) -> Servi
             "FindPosition": readers.find_position,
         },
         prepare=lambda _: hosts.prepare,
-        loops=(_dispatching(settings, ring, wake, names), announcer.run, replay),
+        loops=(_dispatching(settings, ring, wake, names), announcer.run, replay, keep),
     )
 
 

@@ -38,6 +38,9 @@ class WebhooksSettings(ServiceSettings):
     disable_hours: float = Field(120.0, validation_alias="OFFERHUB_WEBHOOK_DISABLE_HOURS", ge=0)
     """An endpoint that has only failed for so long is deactivated."""
 
+    attempts_kept_days: int = Field(30, validation_alias="OFFERHUB_WEBHOOK_ATTEMPTS_KEPT_DAYS", ge=1, le=3_650)
+    """Whole days, in UTC, for which attempts are kept before today's."""
+
     @field_validator("retry_seconds", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:

@@ -1,7 +1,20 @@
 """The Alembic environment of every service: its own schema, its own version table, one transaction a run."""
 
+import re
+from typing import Final
+
 from alembic import context, op
 from sqlalchemy import Connection, MetaData, text
+
+_PARTITION: Final = re.compile(r"_(p\d{8}|rest)$")
+"""Ends the name of a day's partition, and of the one for what no day was made for; the table they belong to is described."""
+
+
+def is_described(name: str | None, kind: str, schema: str | None) -> bool:
+    """Tell whether something of this name in the database is to be compared with the tables of a schema."""
+    if kind == "schema":
+        return name == schema
+    return kind != "table" or name is None or _PARTITION.search(name) is None
 
 
 def run(metadata: MetaData) -> None:
@@ -16,7 +29,7 @@ def run(metadata: MetaData) -> None:
         target_metadata=metadata,
         version_table_schema=schema,
         include_schemas=True,
-        include_name=lambda name, kind, _: kind != "schema" or name == schema,
+        include_name=lambda name, kind, _: is_described(name, kind, schema),
         compare_type=True,
     )
     context.run_migrations()

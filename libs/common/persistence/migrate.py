@@ -73,6 +73,7 @@ def _grant(connection: Connection, service: str, owner_url: str, secret: str) ->
         text(
             "SELECT c.relname, coalesce(obj_description(c.oid, 'pg_class'), '') FROM pg_class c"
             " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = :schema AND c.relkind IN ('r', 'p')"
+            " AND NOT c.relispartition"
         ),
         {"schema": service},
     ).all()

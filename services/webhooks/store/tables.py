@@ -182,13 +182,13 @@ class Traffic(Base, table=True):
 
 
 class Attempt(Base, table=True):
-    """What was tried, and what came back."""
+    """What was tried, and what came back; each day (UTC) is a partition."""
 
     __tablename__ = "attempts"
     tenant: str = Field(sa_type=Text, primary_key=True)
     delivery_id: str = Field(sa_type=Text, primary_key=True)
     number: int = Field(primary_key=True)
-    started_at: datetime = Field(sa_type=_INSTANT)
+    started_at: datetime = Field(sa_type=_INSTANT, primary_key=True)
     duration_ms: int
     status: int | None
     error: str | None = Field(sa_type=Text)

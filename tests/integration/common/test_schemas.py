@@ -11,6 +11,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, MetaData
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from libs.common.persistence.alembic_env import is_described
 from libs.common.persistence.migrate import migrate, services, sqlalchemy_url
 from libs.common.persistence.pool import role_url
 from libs.common.persistence.rows import Table
@@ -24,7 +25,7 @@ def _differences(connection: Connection, metadata: MetaData) -> list[Any]:
     options = {
         "include_schemas": True,
         "version_table_schema": metadata.schema,
-        "include_name": lambda name, kind, _: kind != "schema" or name == metadata.schema,
+        "include_name": lambda name, kind, _: is_described(name, kind, metadata.schema),
     }
     found: list[Any] = compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
     return found
