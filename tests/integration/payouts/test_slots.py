@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from stellar_sdk import MuxedAccount
 
 from libs.common.contracts.commands.payouts import CancelWithdrawal
 from libs.common.kernel.clock import SystemClock
 from libs.common.messaging import faults
 from libs.common.persistence.migrate import migrate
 from tests.support.bank import PEOPLE, Bank, bank
+from tests.support.chain import address
 from tests.support.market import die_in
 from tests.support.oracles import books_hold
 from tests.support.workers import ROLE_SECRET, kill, settings, until
@@ -153,6 +155,51 @@ async def test_one_in_flight_is_called_off_by_a_tombstone_in_its_slot(house: Ban
         assert shown["transaction"]["hash"] == tombstone["hash"]
         assert tombstone["operation_count"] == 1
     await books_hold(house.desk.owner)
+
+
+async def test_one_that_is_called_off_too_late_is_paid(house: Bank) -> None:
+    async with house.desk.ledger(), house.payouts():
+        made = await house.withdraw_all("ana")
+        await until(lambda: house.desk.owner.fetchval("SELECT count(*) FROM payouts.envelopes WHERE told = 'TAKEN'"))
+        house.signer.is_away = True  # no tombstone in time
+        await house.desk.do(CancelWithdrawal(made["ana"]), service="payouts")
+        async with house.ticking():
+            await house.all_are(made, "COMPLETED")
+        await house.is_right(made)
+        assert (await house.desk.shown(made["ana"]))["cancel_requested"]
+
+
+async def test_what_is_not_taken_in_time_is_built_again_in_its_slot(house: Bank) -> None:
+    """Nobody gets in for what we are ready to bid; when the ledgers have passed there is another generation."""
+    await house.chain.http.put("/sandbox/network", json={"least_bid": 10_000_000})
+    async with house.desk.ledger(), house.ticking(), house.payouts():
+        made = await house.withdraw_all("ana", "ben")
+        await until(lambda: house.desk.owner.fetchval("SELECT count(*) FROM payouts.envelopes WHERE generation = 3"))
+        await house.chain.http.put("/sandbox/network", json={"least_bid": 100})
+        await house.all_are(made, "COMPLETED")
+        await house.is_right(made)
+    assert await house.desk.owner.fetchval("SELECT count(DISTINCT (channel, sequence)) FROM payouts.envelopes") == 1
+    assert await house.desk.owner.fetchval("SELECT max(bid) FROM payouts.envelopes") == 100_000
+
+
+async def test_a_payment_with_a_memo_goes_alone_and_a_number_in_the_address_arrives(house: Bank) -> None:
+    muxed = MuxedAccount(address("cleo"), 7).account_muxed or ""
+    async with house.desk.ledger(), house.ticking():
+        async with house.desk.payouts():
+            users = [await house.desk.user(balance=5) for _ in PEOPLE]
+            made = {
+                "ana": await house.desk.withdraw(users[0], 5, address=address("ana"), memo_type="text", memo="rent"),
+                "ben": await house.desk.withdraw(users[1], 5, address=address("ben")),
+                "cleo": await house.desk.withdraw(users[2], 5, address=muxed),
+            }
+        async with house.payouts():
+            await house.all_are(made, "COMPLETED")
+        await house.is_right(made)
+    transactions = await house.transactions()
+    assert sorted((each["memo_type"], each.get("memo"), each["operation_count"]) for each in transactions) == [
+        ("none", None, 2),
+        ("text", "rent", 1),
+    ]
 
 
 async def test_more_is_bid_until_the_network_takes_it_and_never_more_than_the_most(house: Bank) -> None:
