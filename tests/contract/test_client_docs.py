@@ -21,9 +21,10 @@ from services.gateway.domain.limits import GENERAL
 from services.gateway.domain.streams import PER_USER
 from services.gateway.entrypoints.http import escrow, orders, resolution, withdrawals
 from services.gateway.entrypoints.http.calls import Call
-from services.gateway.entrypoints.http.fields import PAGE_DEFAULT, PAGE_MAX, read_fields
+from services.gateway.entrypoints.http.fields import PAGE_DEFAULT, read_fields
 from services.gateway.entrypoints.http.openapi import document
 from services.gateway.entrypoints.http.routing import PREFIX, ApiRoute
+from services.gateway.entrypoints.http.values import PAGE_MAX
 from services.payouts.domain.withdrawal_rules import MINIMUM
 from tests.support.client_docs.extract import Document, Table
 from tests.support.client_docs.library import MISSING, documents

@@ -13,8 +13,9 @@ from services.gateway.domain.answers import Answer
 from services.gateway.domain.errors import invalid
 from services.gateway.domain.streams import SHOWN, Wish
 from services.gateway.entrypoints.http.calls import Call, Calling
-from services.gateway.entrypoints.http.fields import EventNames, Fields, Flag, Id, Instant, Limit, Position, read_position
+from services.gateway.entrypoints.http.fields import EventNames, Fields, Flag, Id, Instant, Limit, Position
 from services.gateway.entrypoints.http.routing import Operation
+from services.gateway.entrypoints.http.values import read_position
 from services.gateway.handlers.stream import Asked
 from services.gateway.handlers.streams import Start
 from services.gateway.store.leases import Lease

@@ -14,8 +14,9 @@ from services.gateway.domain.access import Scope
 from services.gateway.domain.answers import Answer, resource
 from services.gateway.domain.documents import BODY_BYTES_MAX
 from services.gateway.entrypoints.http.calls import Calling
-from services.gateway.entrypoints.http.fields import PAGE_DEFAULT, PAGE_MAX
+from services.gateway.entrypoints.http.fields import PAGE_DEFAULT
 from services.gateway.entrypoints.http.routing import Operation
+from services.gateway.entrypoints.http.values import PAGE_MAX
 from services.gateway.handlers.health import Checks, Dependency
 
 VERSION: Final = "0.1.0"
