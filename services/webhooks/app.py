@@ -76,7 +76,7 @@ def build(settings: WebhooksSettings, *, look_up: LookUp | None = None) -> Servi
         schema=Schema(tables=LOCK_ORDER, committed=committed),
         use_cases={
             "CreateEndpoint": CreateEndpointUseCase(ring, hosts.problem),
-            "UpdateEndpoint": UpdateEndpointUseCase(hosts.problem),
+            "UpdateEndpoint": UpdateEndpointUseCase(hosts.problem, timedelta(seconds=settings.lease_seconds)),
             "SendTestEvent": send_test_event,
             "ResendDelivery": resend_delivery,
             "StartReplay": start_replay,

@@ -78,9 +78,9 @@ def history(
     return accounts, journals, entries
 
 
-def endpoint(tenant: Tenant, moment: datetime) -> EndpointRow:
+def endpoint(tenant: Tenant, moment: datetime, **others: Any) -> EndpointRow:
     """A webhook endpoint."""
-    return EndpointRow(tenant, new_id("wh"), "https://x.test", ("*",), None, True, 1, moment, moment)  # noqa: FBT003
+    return EndpointRow(tenant, new_id("wh"), "https://x.test", ("*",), None, True, 1, moment, moment, **others)  # noqa: FBT003
 
 
 def event(tenant: Tenant, position: int) -> EventRow:
@@ -89,10 +89,12 @@ def event(tenant: Tenant, position: int) -> EventRow:
     return EventRow(tenant, position, new_id("evt"), "order.created", f"order:{position}", 1, (), body, at(position))
 
 
-def delivery(tenant: Tenant, endpoint_id: str, position: int, state: str) -> DeliveryRow:
-    """A delivery of the event at a position."""
-    moment = at(position)
-    return DeliveryRow(tenant, endpoint_id, new_id("whd"), position, state, 0, moment, None, None, None, None, moment)
+def delivery(
+    tenant: Tenant, endpoint_id: str, position: int, state: str, *, moment: datetime | None = None, aggregate: str = ""
+) -> DeliveryRow:
+    """A delivery of the event at a position, of an aggregate of its own unless told otherwise."""
+    moment, aggregate = moment or at(position), aggregate or f"order:{position}"
+    return DeliveryRow(tenant, endpoint_id, new_id("whd"), position, state, 0, moment, None, None, None, None, moment, aggregate)
 
 
 def api_key(tenant: Tenant, moment: datetime) -> KeyRecord:

@@ -35,9 +35,11 @@ def webhooks_settings(postgres_url: str, amqp_url: str, bus_prefix: str, **other
     return WebhooksSettings(**(values | others))
 
 
-async def register(worker: Worker, tenant: Tenant, url: str, *, events: tuple[str, ...] = ("order.*",)) -> Endpoint:
+async def register(
+    worker: Worker, tenant: Tenant, url: str, *, events: tuple[str, ...] = ("order.*",), **others: Any
+) -> Endpoint:
     """Register an endpoint whose secret is `SECRET`."""
-    command = CreateEndpoint(new_id("wh"), url, events, SECRET)
+    command = CreateEndpoint(new_id("wh"), url, events, SECRET, **others)
     reply = await worker.rpc.command("webhooks", command, tenant=tenant, command_id=new_id("cmd"))
     assert reply.refusal is None, reply.refusal
     return msgspec.json.decode(reply.result, type=Endpoint)

@@ -41,6 +41,9 @@ class NewWebhook:
     events: tuple[str, ...]
     secret: str | None = field(repr=False)
     description: str | None
+    order_mode: str
+    max_in_flight: int | None
+    max_per_second: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,16 @@ class RegisterWebhook:
             RefusedError: a field is not allowed. ApiError: no answer.
         """
         secret = mint(self._pepper, command_id) if new.secret is None else new.secret
-        command = CreateEndpoint(sibling_id("wh", command_id), new.url, new.events, secret, new.description)
+        command = CreateEndpoint(
+            sibling_id("wh", command_id),
+            new.url,
+            new.events,
+            secret,
+            new.description,
+            new.order_mode,
+            new.max_in_flight,
+            new.max_per_second,
+        )
         reply = await self._services.command("webhooks", command, tenant=tenant, command_id=command_id)
         return _with_keys(reply.result, secret, is_ours=new.secret is None)
 

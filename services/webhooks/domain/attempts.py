@@ -24,15 +24,39 @@ class Claimed:
     event_type: str
     body: bytes
     token: str
+    lease_until: datetime
+    aggregate: str
     secret_numbers: tuple[int, ...] = ()
     """Which of the endpoint's secrets those are, in their order."""
     base_attempts: int = 0
     """Of the attempts, those before it was sent again: the schedule begins anew after them."""
+    max_in_flight: int | None = None
+    """What the endpoint limits it to."""
 
     @property
     def lane(self) -> LaneKey:
         """The endpoint it goes to."""
         return self.tenant, self.endpoint_id
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """How far the aggregates of a lane were looked at: up to `place`, or all when that is empty.
+
+    With `is_cut` there may be more that is due.
+    """
+
+    lane: LaneKey
+    place: str
+    is_cut: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a claim got."""
+
+    deliveries: list[Claimed]
+    scans: list[Scan]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,11 @@ FILTERS_MAX: Final = 100
 DESCRIPTION_LENGTH_MAX: Final = 500
 _URL_CHARACTERS: Final = re.compile(r"[^:]+://(?:\[[^]]*\])?(?:[A-Za-z0-9._~:/?@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*")
 """RFC 3986 without the fragment, which is never sent."""
+PARALLEL: Final = "parallel"
+ORDER_MODES: Final = (PARALLEL, "per_aggregate", "fifo")
+"""In what order an endpoint gets its deliveries: as they come, one at a time of each aggregate, or one at a time of all."""
+IN_FLIGHT_MAX: Final = 64
+PER_SECOND_MAX: Final = 1_000
 _HOST: Final = re.compile(r"[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?\.?|[0-9a-f:.]+", re.ASCII)
 _SECURE_PORT: Final = 443
 _FREE_PORTS: Final = range(1_024, 65_536)
@@ -71,6 +76,19 @@ def filters_problem(filters: tuple[str, ...]) -> Problem | None:
         name = unknown[0][:100]
         meant = nearest(name)
         return Problem("events", f"unknown event: {name}{f'; did you mean {meant}?' if meant else ''}")
+    return None
+
+
+def pace_problem(*, order_mode: str | None, max_in_flight: int | None, max_per_second: int | None) -> Problem | None:
+    """Say why an endpoint can't be delivered to in this order and at this pace, or None when it can; None stands for not said."""
+    if order_mode is not None and order_mode not in ORDER_MODES:
+        return Problem("order_mode", f"must be one of {', '.join(ORDER_MODES)}")
+    for name, value, most in (
+        ("max_in_flight", max_in_flight, IN_FLIGHT_MAX),
+        ("max_per_second", max_per_second, PER_SECOND_MAX),
+    ):
+        if value is not None and not 1 <= value <= most:
+            return Problem(name, f"must be a whole number from 1 to {most}, or null for no limit of the endpoint's own")
     return None
 
 

@@ -54,12 +54,22 @@ def is_overloaded(status: int | None) -> bool:
 
 @dataclass(slots=True)
 class Lane:
-    """What one process knows of an endpoint: additive increase, multiplicative decrease, between 1 and the ceiling."""
+    """What one process knows of an endpoint: additive increase, multiplicative decrease, between 1 and the ceiling.
+
+    It is TCP's congestion avoidance (RFC 5681, 3.1): one more per round that goes well and quickly, half as many after each sign
+    of overload.
+    """
 
     ceiling: int
     limit: float = 0.0
     is_proven: bool = False
     """Its last answer was a good one."""
+    is_known: bool = False
+    """It has answered, or failed to."""
+    place: str = ""
+    """Up to which of its aggregates it was looked at, when its deliveries are ordered by aggregate."""
+    is_whole_lap: bool = True
+    """The look at its aggregates that is going on began with the first of them."""
     started: dict[tuple[str, str], float] = field(default_factory=dict)
     """When each delivery under way began, in seconds of the loop's clock, by (id, token)."""
 
@@ -67,11 +77,27 @@ class Lane:
         """Start carefully."""
         self.limit = float(min(START, self.ceiling))
 
-    def end(self, key: tuple[str, str], *, is_delivered: bool, is_overload: bool) -> None:
+    def cap(self, ceiling: int) -> None:
+        """Stay within another ceiling from now on."""
+        self.ceiling = ceiling
+        self.limit = min(self.limit, float(ceiling))
+
+    def scanned(self, place: str, *, is_cut: bool) -> bool:
+        """Note how far its aggregates were looked at, and tell whether to look on at once.
+
+        A look that began midway goes round once more from the first, so that nothing due is left for the next poll.
+        """
+        self.place = place
+        if is_cut:
+            return True
+        is_whole, self.is_whole_lap = self.is_whole_lap, not place
+        return not place and not is_whole
+
+    def end(self, key: tuple[str, str], *, is_delivered: bool, is_overload: bool, now: float) -> None:
         """Learn from an attempt that ended."""
-        self.started.pop(key)
-        self.is_proven = is_delivered
-        if is_delivered:
+        is_quick = now - self.started.pop(key) < SLOW_SECONDS
+        self.is_known, self.is_proven = True, is_delivered
+        if is_delivered and is_quick:
             self.limit = min(self.limit + 1.0 / self.limit, float(self.ceiling))
         elif is_overload:
             self.limit = max(self.limit / 2.0, 1.0)
@@ -92,10 +118,14 @@ class LaneSum:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What a process has to give: slots in all, of those the ones anybody may have, and how its lanes stand."""
+    """What a process has to give: slots in all, of those the ones anybody may have, and how its lanes stand.
+
+    `new_slots` are for the first delivery to an endpoint of which nothing is known; the open ones are among them.
+    """
 
     slots: int
     open_slots: int
+    new_slots: int
     lanes: Mapping[LaneKey, "LaneRoom"]
     default: int
 
@@ -107,13 +137,22 @@ class LaneRoom:
     limit: int
     busy: int
     is_quick: bool
+    is_known: bool
+    """It has answered, or failed to."""
+    place: str
+    """Where to go on looking at its aggregates."""
 
 
 def room(lanes: Mapping[LaneKey, Lane], *, concurrency: int, ceiling: int, now: float) -> Room:
-    """Share a process out; a quarter of its slots is kept for lanes whose endpoints answer."""
-    stand = {key: LaneRoom(int(lane.limit), len(lane.started), lane.has_claim(now)) for key, lane in lanes.items()}
+    """Share a process out; a quarter of its slots is kept for lanes whose endpoints answer, another for first deliveries."""
+    stand = {
+        key: LaneRoom(int(lane.limit), len(lane.started), lane.has_claim(now), lane.is_known, lane.place)
+        for key, lane in lanes.items()
+    }
     busy = sum(lane.busy for lane in stand.values())
     slow = sum(lane.busy for lane in stand.values() if not lane.is_quick)
     slots = max(concurrency - busy, 0)
-    open_slots = min(max(concurrency - concurrency // 4 - slow, 0), slots)
-    return Room(slots, open_slots, stand, min(START, ceiling))
+    quarter = concurrency // 4
+    new_slots = min(max(concurrency - quarter - slow, 0), slots)
+    open_slots = min(max(concurrency - 2 * quarter - slow, 0), slots)
+    return Room(slots, open_slots, new_slots, stand, min(START, ceiling))

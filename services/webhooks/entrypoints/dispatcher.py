@@ -76,12 +76,20 @@ class Dispatcher:
         available = room(self._lanes, concurrency=self.concurrency, ceiling=self.lane_max, now=now)
         if not available.slots:
             return []
-        claimed = await self.courier.claim(available)
-        for item in claimed:
+        found = await self.courier.claim(available)
+        for item in found.deliveries:
             self._in_flight[item.id, item.token] = item
-            self._lanes.setdefault(item.lane, Lane(self.lane_max)).started[item.id, item.token] = now
+            lane = self._lane(item.lane)
+            lane.cap(min(self.lane_max, item.max_in_flight or self.lane_max))
+            lane.started[item.id, item.token] = now
+        for scan in found.scans:
+            if self._lane(scan.lane).scanned(scan.place, is_cut=scan.is_cut):
+                self.wake.set()
         figures.IN_FLIGHT.set(len(self._in_flight))
-        return claimed
+        return found.deliveries
+
+    def _lane(self, key: LaneKey) -> Lane:
+        return self._lanes.setdefault(key, Lane(self.lane_max))
 
     async def _attempt(self, claimed: Claimed) -> None:
         try:
@@ -124,7 +132,8 @@ class Dispatcher:
     def _finish(self, claimed: Claimed, *, is_delivered: bool, is_overload: bool) -> None:
         key = claimed.id, claimed.token
         del self._in_flight[key]
-        self._lanes[claimed.lane].end(key, is_delivered=is_delivered, is_overload=is_overload)
+        now = asyncio.get_running_loop().time()
+        self._lanes[claimed.lane].end(key, is_delivered=is_delivered, is_overload=is_overload, now=now)
         if len(self._lanes) > LANES_KEPT:
             for name in [name for name, lane in self._lanes.items() if not lane.started]:
                 del self._lanes[name]

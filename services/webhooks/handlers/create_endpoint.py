@@ -8,9 +8,10 @@ from libs.common.contracts.events.webhooks import EndpointEvent
 from libs.common.messaging.use_cases import Announce, Context, Decision
 from libs.common.persistence.sealing import KeyRing
 from libs.common.persistence.state import Needs, State
-from services.webhooks.domain.endpoints import ENDPOINTS_MAX, Problem, description_problem, filters_problem
+from services.webhooks.domain.endpoints import ENDPOINTS_MAX, Problem, description_problem, filters_problem, pace_problem
 from services.webhooks.domain.event_filters import aggregate_of
 from services.webhooks.domain.signing import secret_problem
+from services.webhooks.handlers.gates import new_gate
 from services.webhooks.handlers.views import endpoint_view, not_allowed
 from services.webhooks.store.rows import ENDPOINTS, SECRETS, SUBSCRIPTIONS, EndpointRow, SecretRow, SubscriptionRow
 
@@ -44,6 +45,11 @@ class CreateEndpointUseCase:
             self.url_problem(message.url)
             or filters_problem(message.events)
             or description_problem(message.description)
+            or pace_problem(
+                order_mode=message.order_mode,
+                max_in_flight=message.max_in_flight,
+                max_per_second=message.max_per_second,
+            )
             or (None if secret is None else Problem("secret", secret))
         )
 
@@ -59,6 +65,9 @@ class CreateEndpointUseCase:
             sequence=1,
             created_at=context.now,
             updated_at=context.now,
+            order_mode=message.order_mode,
+            max_in_flight=message.max_in_flight,
+            max_per_second=message.max_per_second,
         )
         sealed = self.ring.seal(message.secret.encode(), tenant, endpoint.id)
         event = EndpointEvent(endpoint.id, endpoint.url)
@@ -68,6 +77,7 @@ class CreateEndpointUseCase:
                 (ENDPOINTS, endpoint),
                 (SUBSCRIPTIONS, SubscriptionRow(tenant, endpoint.id, events)),
                 (SECRETS, SecretRow(tenant, endpoint.id, 1, sealed, context.now, primary_at=context.now, retires_at=None)),
+                *new_gate(endpoint, now=context.now),
             ),
             events=(Announce("webhook.created", aggregate_of(endpoint.id), endpoint.sequence, event),),
         )

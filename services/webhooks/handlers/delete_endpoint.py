@@ -7,13 +7,14 @@ from libs.common.messaging.use_cases import Announce, Context, Decision
 from libs.common.persistence.state import Needs, State
 from services.webhooks.domain.event_filters import aggregate_of
 from services.webhooks.handlers.views import endpoint_view, no_endpoint
+from services.webhooks.store.gates import GATES
 from services.webhooks.store.rows import ENDPOINTS, LANES, REPLAYS, SECRETS, SUBSCRIPTIONS
 
 
 def needs(message: DeleteEndpoint, context: Context) -> Needs:
     """Lock the endpoint and see its secrets and replays."""
     key = (context.tenant, message.endpoint_id)
-    return Needs(rows=((ENDPOINTS, key), (LANES, key)), under=((SECRETS, key), (REPLAYS, key)))
+    return Needs(rows=((ENDPOINTS, key), (LANES, key), (GATES, key)), under=((SECRETS, key), (REPLAYS, key)))
 
 
 def decide(state: State, message: DeleteEndpoint, context: Context) -> Decision:
@@ -28,6 +29,7 @@ def decide(state: State, message: DeleteEndpoint, context: Context) -> Decision:
         removed=(
             (ENDPOINTS, key),
             (LANES, key),
+            (GATES, key),
             (SUBSCRIPTIONS, key),
             *((SECRETS, SECRETS.key_of(secret)) for secret in state.under(SECRETS, key)),
             *((REPLAYS, REPLAYS.key_of(replay)) for replay in state.under(REPLAYS, key)),

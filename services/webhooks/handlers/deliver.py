@@ -20,13 +20,13 @@ from libs.common.persistence.outbox import Outgoing
 from libs.common.persistence.rows import Connection
 from libs.common.persistence.sealing import KeyRing
 from services.webhooks.clients.sender import Response, Sender
-from services.webhooks.domain.attempts import Claimed, LaneKey, Outcome, Recorded
+from services.webhooks.domain.attempts import Claimed, Claims, LaneKey, Outcome, Recorded
 from services.webhooks.domain.deliveries import DeliveryState, judge
 from services.webhooks.domain.event_filters import DISABLED, EXHAUSTED, TEST, aggregate_of
 from services.webhooks.domain.health import KEPT
 from services.webhooks.domain.lanes import Breaker, Room, retry_after
 from services.webhooks.domain.signing import delivery_headers
-from services.webhooks.store import deliveries, health
+from services.webhooks.store import claims, deliveries, health
 from services.webhooks.store.deliveries import Note, Noted
 from services.webhooks.store.lane_states import lane_states
 
@@ -68,11 +68,11 @@ class Courier:
     topology: Topology
     policy: Policy
 
-    async def claim(self, room: Room) -> list[Claimed]:
+    async def claim(self, room: Room) -> Claims:
         """Lease due deliveries."""
         now = self.clock.now()
         async with self.pool.acquire() as connection:
-            claimed = await deliveries.claim(
+            found = await claims.claim(
                 connection,
                 now=now,
                 token=new_id("whd"),
@@ -80,9 +80,9 @@ class Courier:
                 room=room,
                 breaker=self.policy.breaker,
             )
-        if claimed:
+        if found.deliveries:
             faults.reach("delivery.claimed")
-        return claimed
+        return found
 
     async def attempt(self, claimed: Claimed) -> Outcome:
         """Post a delivery; whatever the receiver does is an outcome.
@@ -118,10 +118,10 @@ class Courier:
                     await self._announce_ends(connection, outcomes, recorded, now)
         faults.reach("delivery.recorded")
 
-    async def release(self, claims: Sequence[Claimed]) -> None:
+    async def release(self, claimed: Sequence[Claimed]) -> None:
         """Give back leases whose outcome will not be known."""
         async with self.pool.acquire() as connection:
-            await deliveries.release(connection, claims)
+            await deliveries.release(connection, claimed)
 
     async def keep_house(self) -> Backlog:
         """Cancel what was on its way to endpoints that were deleted, forget old counts, and look at what is left."""

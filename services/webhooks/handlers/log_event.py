@@ -112,4 +112,5 @@ def _deliveries(event: EventRow, subscriptions: list[SubscriptionRow], context: 
                 lease_token=None,
                 lease_until=None,
                 created_at=context.now,
+                aggregate=event.aggregate,
             )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 import msgspec
 
@@ -9,22 +10,25 @@ from libs.common.contracts.commands.webhooks import UpdateEndpoint
 from libs.common.contracts.events.webhooks import EndpointEvent
 from libs.common.messaging.use_cases import Announce, Context, Decision
 from libs.common.persistence.state import Needs, State
-from services.webhooks.domain.endpoints import Problem, description_problem, filters_problem
+from services.webhooks.domain.endpoints import Problem, description_problem, filters_problem, pace_problem
 from services.webhooks.domain.event_filters import aggregate_of
+from services.webhooks.handlers.gates import changed_gate
 from services.webhooks.handlers.views import endpoint_view, no_endpoint, not_allowed
+from services.webhooks.store.gates import GATES
 from services.webhooks.store.rows import ENDPOINTS, LANES, SUBSCRIPTIONS, EndpointRow, SubscriptionRow
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateEndpointUseCase:
-    """Judges a URL as whoever registers one does."""
+    """Judges a URL as whoever registers one does; `lease` is how long a delivery may be under way."""
 
     url_problem: Callable[[str], Problem | None]
+    lease: timedelta
 
     def needs(self, message: UpdateEndpoint, context: Context) -> Needs:
-        """Lock the endpoint, and see its lane."""
+        """Lock the endpoint, and see its lane and its gate."""
         key = (context.tenant, message.endpoint_id)
-        return Needs(rows=((ENDPOINTS, key), (LANES, key)))
+        return Needs(rows=((ENDPOINTS, key), (LANES, key), (GATES, key)))
 
     def decide(self, state: State, message: UpdateEndpoint, context: Context) -> Decision:
         """Make the changes that are any; an endpoint that is as it should be stays, and nobody hears of it."""
@@ -40,14 +44,22 @@ class UpdateEndpointUseCase:
             events=endpoint.events if message.events is None else tuple(dict.fromkeys(message.events)),
             description=endpoint.description if message.description is msgspec.UNSET else message.description,
             active=endpoint.active if message.active is None else message.active,
+            order_mode=message.order_mode or endpoint.order_mode,
+            max_in_flight=endpoint.max_in_flight if message.max_in_flight is msgspec.UNSET else message.max_in_flight,
+            max_per_second=endpoint.max_per_second if message.max_per_second is msgspec.UNSET else message.max_per_second,
         )
         if changed == endpoint:
             return Decision(reply=endpoint_view(endpoint))
         changed = msgspec.structs.replace(changed, sequence=endpoint.sequence + 1, updated_at=context.now)
         event = EndpointEvent(changed.id, changed.url)
+        gate = state.get(GATES, (context.tenant, changed.id))
         return Decision(
             reply=endpoint_view(changed),
-            rows=((ENDPOINTS, changed), (SUBSCRIPTIONS, SubscriptionRow(changed.tenant, changed.id, changed.events))),
+            rows=(
+                (ENDPOINTS, changed),
+                (SUBSCRIPTIONS, SubscriptionRow(changed.tenant, changed.id, changed.events)),
+                *changed_gate(gate, endpoint, changed, now=context.now, lease=self.lease),
+            ),
             events=(Announce("webhook.updated", aggregate_of(changed.id), changed.sequence, event),),
             removed=((LANES, (changed.tenant, changed.id)),) if _begins_anew(endpoint, changed) else (),
             before=endpoint_view(endpoint),
@@ -59,6 +71,11 @@ class UpdateEndpointUseCase:
             (None if message.url is None else self.url_problem(message.url))
             or (None if message.events is None else filters_problem(message.events))
             or description_problem(description)
+            or pace_problem(
+                order_mode=message.order_mode,
+                max_in_flight=None if message.max_in_flight is msgspec.UNSET else message.max_in_flight,
+                max_per_second=None if message.max_per_second is msgspec.UNSET else message.max_per_second,
+            )
         )
 
 

@@ -19,6 +19,9 @@ def endpoint_view(row: EndpointRow) -> Endpoint:
         description=row.description,
         created_at=wire_time(row.created_at),
         updated_at=wire_time(row.updated_at),
+        order_mode=row.order_mode,
+        max_in_flight=row.max_in_flight,
+        max_per_second=row.max_per_second,
     )
 
 

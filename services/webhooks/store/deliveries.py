@@ -1,4 +1,4 @@
-"""The due table at work: deliveries are claimed in batches under a lease, and their outcomes recorded in batches."""
+"""The due table after the claim: outcomes are recorded in batches, leases given back, and what is left over is seen to."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,87 +10,38 @@ import asyncpg
 from libs.common.persistence.rows import Connection
 from services.webhooks.domain.attempts import Claimed, LaneKey, Outcome, Recorded
 from services.webhooks.domain.health import bucket_of
-from services.webhooks.domain.lanes import PARK_SECONDS_MAX, Breaker, Room
+from services.webhooks.domain.lanes import PARK_SECONDS_MAX, Breaker
+from services.webhooks.store.claims import LANES
 
-# The lanes are found by skipping from one endpoint to the next in the partial index, so the cost follows the number of
-# endpoints with work, not their backlog.
-LANES: Final = """
-WITH RECURSIVE queues AS (
-    (SELECT tenant, endpoint_id FROM deliveries WHERE state = 'PENDING' ORDER BY tenant, endpoint_id LIMIT 1)
-    UNION ALL
-    SELECT n.tenant, n.endpoint_id FROM queues l CROSS JOIN LATERAL (
-        SELECT d.tenant, d.endpoint_id FROM deliveries d
-         WHERE d.state = 'PENDING' AND (d.tenant, d.endpoint_id) > (l.tenant, l.endpoint_id)
-         ORDER BY d.tenant, d.endpoint_id LIMIT 1) n
+# What ended is no longer under way at its gate: as many leases with this end and aggregate go as came back. Sorted by the
+# subselect, so that two dispatchers lock gates in the same order.
+_COUNT_OUT: Final = """
+, counted_out AS (
+    UPDATE gates g
+       SET (leases, aggregates) = (
+           SELECT coalesce(array_agg(l.ends ORDER BY l.number), '{}'), coalesce(array_agg(l.aggregate ORDER BY l.number), '{}')
+             FROM (SELECT u.*, row_number() OVER (PARTITION BY u.ends, u.aggregate) AS place
+                     FROM unnest(g.leases, g.aggregates) WITH ORDINALITY AS u(ends, aggregate, number)) l
+            WHERE l.place > (SELECT count(*) FROM unnest(n.ended, n.aggregates) AS b(ends, aggregate)
+                              WHERE b.ends = l.ends AND b.aggregate = l.aggregate))
+      FROM (SELECT t.tenant, t.endpoint_id, k.ended, k.aggregates
+              FROM gates t
+              JOIN (SELECT tenant, endpoint_id, array_agg(lease_until) AS ended, array_agg(aggregate) AS aggregates
+                      FROM outcomes GROUP BY 1, 2) k
+                ON k.tenant = t.tenant AND k.endpoint_id = t.endpoint_id
+             ORDER BY t.tenant, t.endpoint_id FOR NO KEY UPDATE OF t) n
+     WHERE g.tenant = n.tenant AND g.endpoint_id = n.endpoint_id
 )"""
-
-# Tenants take turns, and within a tenant its lanes: the oldest delivery of each first, then the second of each; what is under
-# way has had its turn. A parked lane has none; one that may be tried again has one delivery under way, its probe. Slots that
-# are kept for quick lanes are given to no other. A lease is looked at again under the row lock, because another dispatcher
-# may have taken it since.
-_CLAIM: Final = f"""{LANES}
-, stand AS (
-    SELECT * FROM unnest($4::text[], $5::text[], $6::int[], $7::int[], $8::bool[])
-        AS s(tenant, endpoint_id, lane_max, busy, is_quick)
-), load AS (
-    SELECT tenant, sum(busy) AS busy FROM stand GROUP BY tenant
-), due AS (
-    SELECT w.tenant, w.endpoint_id, w.id, w.next_attempt_at, coalesce(b.is_quick, false) AS is_quick,
-           coalesce(b.busy, 0) + row_number() OVER (PARTITION BY w.tenant, w.endpoint_id ORDER BY w.next_attempt_at) AS turn
-      FROM queues l
-      JOIN endpoints e ON e.tenant = l.tenant AND e.id = l.endpoint_id AND e.active
-      LEFT JOIN lanes k ON k.tenant = l.tenant AND k.endpoint_id = l.endpoint_id
-      LEFT JOIN stand b ON b.tenant = l.tenant AND b.endpoint_id = l.endpoint_id
-     CROSS JOIN LATERAL (
-        SELECT d.tenant, d.endpoint_id, d.id, d.next_attempt_at FROM deliveries d
-         WHERE d.tenant = l.tenant AND d.endpoint_id = l.endpoint_id AND d.state = 'PENDING' AND d.next_attempt_at <= $1
-           AND (d.lease_until IS NULL OR d.lease_until <= $1)
-         ORDER BY d.next_attempt_at
-         LIMIT CASE WHEN k.parked_until > $1 THEN 0
-                    ELSE greatest(CASE WHEN k.failures >= $12::int THEN 1 ELSE coalesce(b.lane_max, $9::int) END
-                                  - coalesce(b.busy, 0), 0)
-               END) w
-), fair AS (
-    SELECT d.*, coalesce(o.busy, 0)
-                + row_number() OVER (PARTITION BY d.tenant ORDER BY d.turn, d.next_attempt_at, d.endpoint_id) AS tenant_turn
-      FROM due d LEFT JOIN load o ON o.tenant = d.tenant
-), counted AS (
-    SELECT f.*, count(*) FILTER (WHERE NOT f.is_quick)
-                OVER (ORDER BY f.tenant_turn, f.next_attempt_at, f.tenant, f.id) AS open_slots
-      FROM fair f
-), chosen AS (
-    SELECT d.tenant, d.endpoint_id, d.id
-      FROM deliveries d
-      JOIN (SELECT * FROM counted WHERE is_quick OR open_slots <= $11::bigint
-             ORDER BY tenant_turn, next_attempt_at LIMIT $10::bigint) c
-        ON c.tenant = d.tenant AND c.endpoint_id = d.endpoint_id AND c.id = d.id
-     WHERE d.state = 'PENDING' AND d.next_attempt_at <= $1 AND (d.lease_until IS NULL OR d.lease_until <= $1)
-       FOR UPDATE OF d SKIP LOCKED
-), leased AS (
-    UPDATE deliveries d SET lease_token = $2, lease_until = $3
-      FROM chosen c WHERE d.tenant = c.tenant AND d.endpoint_id = c.endpoint_id AND d.id = c.id
-    RETURNING d.tenant, d.endpoint_id, d.id, d.position, d.attempts, d.lease_token, d.base_attempts
-)
-SELECT l.tenant, l.endpoint_id, l.id, l.attempts, e.url, s.sealed, v.id, v.type, v.body, l.lease_token, s.numbers,
-       l.base_attempts
-  FROM leased l
-  JOIN endpoints e ON e.tenant = l.tenant AND e.id = l.endpoint_id
-  JOIN event_log v ON v.tenant = l.tenant AND v.position = l.position
-  JOIN LATERAL (SELECT array_agg(s.sealed ORDER BY s.primary_at > $1, s.number DESC) AS sealed,
-                       array_agg(s.number ORDER BY s.primary_at > $1, s.number DESC) AS numbers FROM secrets s
-                 WHERE s.tenant = l.tenant AND s.endpoint_id = l.endpoint_id
-                   AND (s.retires_at IS NULL OR s.retires_at > $1)) s ON true
-"""  # noqa: S608 - made of our own text
 
 # An outcome whose lease has passed to another dispatcher is dropped here: that one's attempt is the one that counts. What was
 # sent again while the attempt was under way begins anew after it.
-_RECORD: Final = """
+_RECORD: Final = f"""
 WITH outcomes AS (
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[], $6::timestamptz[], $7::int[], $8::int[],
                          $9::text[], $10::bytea[], $11::text[], $12::timestamptz[], $13::timestamptz[],
-                         $18::int[], $19::text[], $20::text[], $21::text[], $22::int[])
+                         $18::int[], $19::text[], $20::text[], $21::text[], $22::int[], $23::timestamptz[], $24::text[])
         AS o(tenant, endpoint_id, id, token, number, started_at, duration_ms, status, error, response, state, next_attempt_at,
-             parked_until, connect_ms, url, signed_with, signature, bucket)
+             parked_until, connect_ms, url, signed_with, signature, bucket, lease_until, aggregate)
 ), changed AS (
     UPDATE deliveries d
        SET state = CASE WHEN d.again THEN 'PENDING' ELSE o.state END, attempts = o.number,
@@ -143,17 +94,20 @@ WITH outcomes AS (
            failing_since = CASE WHEN excluded.failures = 0 THEN NULL ELSE coalesce(t.failing_since, $14::timestamptz) END,
            last_success_at = coalesce(excluded.last_success_at, t.last_success_at)
     RETURNING t.tenant, t.endpoint_id, t.failing_since
-)
+){_COUNT_OUT}
 SELECT o.tenant, o.id, o.endpoint_id, k.failing_since
   FROM outcomes o JOIN changed c ON c.tenant = o.tenant AND c.id = o.id
   JOIN kept k ON k.tenant = o.tenant AND k.endpoint_id = o.endpoint_id
-"""
+"""  # noqa: S608 - made of our own text
 
-_RELEASE: Final = """
-UPDATE deliveries d SET lease_token = NULL, lease_until = NULL
-  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS o(tenant, endpoint_id, id, token)
+_RELEASE: Final = f"""
+WITH outcomes AS (
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[])
+        AS o(tenant, endpoint_id, id, token, lease_until, aggregate)
+){_COUNT_OUT}
+UPDATE deliveries d SET lease_token = NULL, lease_until = NULL FROM outcomes o
  WHERE d.tenant = o.tenant AND d.endpoint_id = o.endpoint_id AND d.id = o.id AND d.lease_token = o.token
-"""
+"""  # noqa: S608 - made of our own text
 
 # Sorted by the subselect, so that two dispatchers lock endpoints in the same order.
 _NOTE_LOST: Final = """
@@ -205,29 +159,6 @@ class Noted:
     was_ended: bool
 
 
-async def claim(
-    connection: Connection, *, now: datetime, token: str, lease_until: datetime, room: Room, breaker: Breaker
-) -> list[Claimed]:
-    """Lease due deliveries, as many as there is room for."""
-    lanes = list(room.lanes.items())
-    records = await connection.fetch(
-        _CLAIM,
-        now,
-        token,
-        lease_until,
-        [key[0] for key, _ in lanes],
-        [key[1] for key, _ in lanes],
-        [lane.limit for _, lane in lanes],
-        [lane.busy for _, lane in lanes],
-        [lane.is_quick for _, lane in lanes],
-        room.default,
-        room.slots,
-        room.open_slots,
-        breaker.failures,
-    )
-    return [Claimed(*record) for record in records]
-
-
 async def record(connection: Connection, outcomes: Sequence[Outcome], *, now: datetime, breaker: Breaker) -> Recorded:
     """Log attempts, move their deliveries on, and note on their lanes how it went."""
     rows = [
@@ -250,21 +181,23 @@ async def record(connection: Connection, outcomes: Sequence[Outcome], *, now: da
     ]
     columns = map(list, zip(*rows, strict=True))
     limits = breaker.failures, breaker.park_seconds, PARK_SECONDS_MAX
-    evidence = map(list, zip(*map(_evidence, outcomes), strict=True))
-    records = await connection.fetch(_RECORD, *columns, now, *limits, *evidence)
+    more = map(list, zip(*map(_evidence, outcomes), strict=True))
+    records = await connection.fetch(_RECORD, *columns, now, *limits, *more)
     failing = {(record[0], record[2]): record[3] for record in records if record[3] is not None}
     return Recorded(frozenset((record[0], record[1]) for record in records), failing)
 
 
-def _evidence(outcome: Outcome) -> tuple[int | None, str, str, str, int]:
+def _evidence(outcome: Outcome) -> tuple[int | None, str, str, str, int, datetime, str]:
     claimed = outcome.claimed
     numbers = " ".join(map(str, claimed.secret_numbers))
-    return outcome.connect_ms, claimed.url, numbers, outcome.signature, bucket_of(outcome.duration_ms)
+    bucket = bucket_of(outcome.duration_ms)
+    return outcome.connect_ms, claimed.url, numbers, outcome.signature, bucket, claimed.lease_until, claimed.aggregate
 
 
 async def release(connection: Connection, claims: Sequence[Claimed]) -> None:
     """Give leases back, so that another dispatcher need not wait until they lapse."""
-    columns = [[getattr(item, name) for item in claims] for name in ("tenant", "endpoint_id", "id", "token")]
+    names = ("tenant", "endpoint_id", "id", "token", "lease_until", "aggregate")
+    columns = [[getattr(item, name) for item in claims] for name in names]
     await connection.execute(_RELEASE, *columns)
 
 

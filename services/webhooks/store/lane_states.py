@@ -6,7 +6,7 @@ from typing import Final
 import asyncpg
 
 from services.webhooks.domain.lanes import Breaker, LaneSum
-from services.webhooks.store.deliveries import LANES
+from services.webhooks.store.claims import LANES
 
 _LANE_STATES: Final = f"""{LANES}
 SELECT CASE WHEN e.active IS NOT TRUE THEN 'inactive' WHEN k.parked_until > $1 THEN 'parked'

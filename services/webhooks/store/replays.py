@@ -35,9 +35,11 @@ SELECT position, array_agg(state) FROM deliveries
  WHERE tenant = $1 AND endpoint_id = $2 AND position = ANY($3::bigint[]) GROUP BY position
 """
 _ENQUEUE: Final = """
-INSERT INTO deliveries (tenant, endpoint_id, id, position, state, attempts, next_attempt_at, created_at, replay_id)
-SELECT $1, $2, d.id, d.position, 'PENDING', 0, d.due_at, $3, $4
+INSERT INTO deliveries (tenant, endpoint_id, id, position, state, attempts, next_attempt_at, created_at, replay_id,
+                        aggregate)
+SELECT $1, $2, d.id, d.position, 'PENDING', 0, d.due_at, $3, $4, v.aggregate
   FROM unnest($5::text[], $6::bigint[], $7::timestamptz[]) AS d(id, position, due_at)
+  JOIN event_log v ON v.tenant = $1 AND v.position = d.position
 ON CONFLICT (tenant, position, endpoint_id, replay_id) DO NOTHING
 """
 _TAKE_BACK: Final = """

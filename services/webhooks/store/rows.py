@@ -6,6 +6,8 @@ from typing import Final
 import msgspec
 
 from libs.common.persistence.rows import Table
+from services.webhooks.domain.endpoints import PARALLEL
+from services.webhooks.store.gates import GATES
 
 
 class LogHeadRow(msgspec.Struct, frozen=True, gc=False):
@@ -52,7 +54,7 @@ class EventRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class EndpointRow(msgspec.Struct, frozen=True, gc=False):
-    """Where events go; `sequence` counts the events about the endpoint itself."""
+    """Where events go; `sequence` counts the events about the endpoint itself. Without a maximum the process's own holds."""
 
     tenant: str
     id: str
@@ -63,6 +65,9 @@ class EndpointRow(msgspec.Struct, frozen=True, gc=False):
     sequence: int
     created_at: datetime
     updated_at: datetime
+    order_mode: str = PARALLEL
+    max_in_flight: int | None = None
+    max_per_second: int | None = None
 
 
 class SubscriptionRow(msgspec.Struct, frozen=True, gc=False):
@@ -101,7 +106,10 @@ class LaneRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class DeliveryRow(msgspec.Struct, frozen=True, gc=False):
-    """An event on its way to an endpoint. Without a payload: it is read from the log when it is sent."""
+    """An event on its way to an endpoint. Without a payload: it is read from the log when it is sent.
+
+    `aggregate` is what the event is about, as the log says; deliveries of one are ordered by position.
+    """
 
     tenant: str
     endpoint_id: str
@@ -115,6 +123,7 @@ class DeliveryRow(msgspec.Struct, frozen=True, gc=False):
     lease_token: str | None
     lease_until: datetime | None
     created_at: datetime
+    aggregate: str
 
 
 class SwitchRow(msgspec.Struct, frozen=True, gc=False):
@@ -233,6 +242,9 @@ ENDPOINTS: Final = Table(
         "sequence": "bigint",
         "created_at": "timestamptz",
         "updated_at": "timestamptz",
+        "order_mode": "text",
+        "max_in_flight": "integer",
+        "max_per_second": "integer",
     },
     key=("tenant", "id"),
     lock=True,
@@ -294,6 +306,7 @@ DELIVERIES: Final = Table(
         "lease_token": "text",
         "lease_until": "timestamptz",
         "created_at": "timestamptz",
+        "aggregate": "text",
     },
     key=("tenant", "endpoint_id", "id"),
 )
@@ -368,5 +381,6 @@ LOCK_ORDER: Final = (
     RESENDS,
     LANES,
     PARKINGS,
+    GATES,
 )
 """Every transaction touches the tables in this order, so no two wait for each other."""

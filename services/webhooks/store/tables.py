@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import BigInteger, CheckConstraint, DateTime, Index, LargeBinary, Text, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
 from libs.common.persistence.tables import APPEND_ONLY, add_inbox_and_outbox, schema_metadata
@@ -78,6 +78,9 @@ class Endpoint(Base, table=True):
     """Where events go."""
 
     __tablename__ = "endpoints"
+    __table_args__: ClassVar[Any] = (
+        CheckConstraint("order_mode IN ('parallel', 'per_aggregate', 'fifo')", name="endpoints_order_mode_check"),
+    )
     tenant: str = Field(sa_type=Text, primary_key=True)
     id: str = Field(sa_type=Text, primary_key=True)
     url: str = Field(sa_type=Text)
@@ -87,6 +90,9 @@ class Endpoint(Base, table=True):
     sequence: int = Field(sa_type=BigInteger)
     created_at: datetime = Field(sa_type=_INSTANT)
     updated_at: datetime = Field(sa_type=_INSTANT)
+    order_mode: str = Field(sa_type=Text, sa_column_kwargs={"server_default": "parallel"})
+    max_in_flight: int | None
+    max_per_second: int | None
 
 
 class Secret(Base, table=True):
@@ -111,6 +117,16 @@ class Delivery(Base, table=True):
         Index("deliveries_once_each", "tenant", "position", "endpoint_id", "replay_id", unique=True),
         Index("deliveries_replayed", "tenant", "replay_id", "state", postgresql_where=text("replay_id <> ''")),
         Index("deliveries_due", "tenant", "endpoint_id", "next_attempt_at", postgresql_where=text("state = 'PENDING'")),
+        Index("deliveries_fifo", "tenant", "endpoint_id", "replay_id", "position", postgresql_where=text("state = 'PENDING'")),
+        Index(
+            "deliveries_aggregate",
+            "tenant",
+            "endpoint_id",
+            "aggregate",
+            "replay_id",
+            "position",
+            postgresql_where=text("state = 'PENDING'"),
+        ),
         CheckConstraint("state IN ('PENDING', 'DELIVERED', 'EXHAUSTED', 'CANCELED')", name="deliveries_state_check"),
     )
     tenant: str = Field(sa_type=Text, primary_key=True)
@@ -128,6 +144,19 @@ class Delivery(Base, table=True):
     base_attempts: int = Field(sa_column_kwargs={"server_default": text("0")})
     again: bool = Field(sa_column_kwargs={"server_default": text("false")})
     replay_id: str = Field(sa_type=Text, sa_column_kwargs={"server_default": text("''")})
+    aggregate: str = Field(sa_type=Text, sa_column_kwargs={"server_default": "-"})
+
+
+class Gate(Base, table=True):
+    """What all processes together have under way to an endpoint that limits it, and until when its rate is used up."""
+
+    __tablename__ = "gates"
+    tenant: str = Field(sa_type=Text, primary_key=True)
+    endpoint_id: str = Field(sa_type=Text, primary_key=True)
+    leases: list[datetime] = Field(sa_type=ARRAY(_INSTANT), sa_column_kwargs={"server_default": "{}"})
+    aggregates: list[str] = Field(sa_type=ARRAY(Text), sa_column_kwargs={"server_default": "{}"})
+    paid_until: datetime = Field(sa_type=_INSTANT)
+    opens_at: datetime = Field(sa_type=_INSTANT)
 
 
 class Replay(Base, table=True):

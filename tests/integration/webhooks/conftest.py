@@ -27,6 +27,16 @@ async def owner(config: WebhooksSettings) -> AsyncIterator[asyncpg.Connection]:
 
 
 @pytest.fixture
+async def schema(config: WebhooksSettings) -> AsyncIterator[asyncpg.Connection]:
+    """The owner's connection into the service's schema, with an empty due table."""
+    url = config.database_url.get_secret_value()
+    connection = await asyncpg.connect(url, server_settings={"search_path": "webhooks"})
+    await connection.execute("DELETE FROM deliveries")
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
 def tenant() -> Tenant:
     """A tenant of the test's own, since tests of a run share a database."""
     return Tenant(f"{new_id('req')}:live")

@@ -49,7 +49,12 @@ def _run(lane: Lane, *endings: str) -> Lane:
     for number, ending in enumerate(endings):
         key = (f"whd_{number}", "token")
         lane.started[key] = 0.0
-        lane.end(key, is_delivered=ending == "good", is_overload=ending == "overload")
+        lane.end(
+            key,
+            is_delivered=ending in ("good", "slow"),
+            is_overload=ending == "overload",
+            now=SLOW_SECONDS if ending == "slow" else 0.1,
+        )
     return lane
 
 
@@ -69,6 +74,22 @@ def test_a_lane_grows_by_rounds_and_shrinks_by_halves() -> None:
     assert int(_run(lane, *["overload"] * 9).limit) == 1
 
 
+def test_only_quick_answers_make_a_lane_grow_and_a_cap_makes_it_smaller() -> None:
+    lane = _run(Lane(16), *["slow"] * 50)
+    assert (lane.limit, lane.is_known, lane.is_proven) == (START, True, True)
+    lane = _run(lane, *["good"] * 200)
+    lane.cap(6)
+    assert lane.limit == 6
+    assert _run(lane, "overload").limit == 3
+    assert _run(lane, *["good"] * 200).limit == 6
+
+
+def test_a_look_at_aggregates_that_began_midway_goes_round_once_more() -> None:
+    lane = Lane(16)
+    looks = [("m", False), ("", False), ("k", True), ("p", True), ("", False), ("", False)]
+    assert [lane.scanned(place, is_cut=is_cut) for place, is_cut in looks] == [False, True, True, True, False, False]
+
+
 @pytest.mark.parametrize(
     ("status", "expected"), [(None, True), (429, True), (503, True), (500, False), (404, False), (200, False)]
 )
@@ -84,8 +105,8 @@ def test_the_last_quarter_is_for_those_who_answer_quickly() -> None:
     lanes = {("a", "hung"): hung, ("b", "quick"): quick, ("b", "strange"): strange}
     at_first = room(lanes, concurrency=80, ceiling=16, now=SLOW_SECONDS / 2)
     later = room(lanes, concurrency=80, ceiling=16, now=SLOW_SECONDS * 2)
-    assert (at_first.slots, at_first.open_slots) == (20, 20)
-    assert (later.slots, later.open_slots, later.default) == (20, 0, START)
+    assert (at_first.slots, at_first.open_slots, at_first.new_slots) == (20, 20, 20)
+    assert (later.slots, later.open_slots, later.new_slots, later.default) == (20, 0, 0, START)
     assert [later.lanes[key].is_quick for key in lanes] == [False, True, False]
 
 
@@ -97,4 +118,4 @@ def test_no_more_is_given_than_there_is(concurrency: int, lanes: list[tuple[bool
         lane.is_proven = is_proven
         lane.started.update({(f"whd_{place}", "t"): started for place in range(busy)})
     given_room = room(made, concurrency=concurrency, ceiling=16, now=3.0)
-    assert 0 <= given_room.open_slots <= given_room.slots <= concurrency
+    assert 0 <= given_room.open_slots <= given_room.new_slots <= given_room.slots <= concurrency

@@ -1,6 +1,7 @@
 """Changing an endpoint, and asking for a test of it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -15,12 +16,13 @@ from services.webhooks.domain.endpoints import url_problem
 from services.webhooks.domain.event_filters import wants
 from services.webhooks.handlers import send_test_event
 from services.webhooks.handlers.update_endpoint import UpdateEndpointUseCase
+from services.webhooks.store.gates import GATES, GateRow
 from services.webhooks.store.rows import ENDPOINTS, EndpointRow
 
 TENANT = Tenant("acme:live")
 MADE, NOW = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
 CONTEXT = Context(TENANT, "cmd_7", "", NOW, "bat_1", new_id)
-UPDATE = UpdateEndpointUseCase(lambda url: url_problem(url, allow_private=False))
+UPDATE = UpdateEndpointUseCase(lambda url: url_problem(url, allow_private=False), lease=timedelta(seconds=30))
 ROW = EndpointRow(TENANT, "wh_1", "https://x.test", ("*",), "mine", active=True, sequence=4, created_at=MADE, updated_at=MADE)
 
 
@@ -38,6 +40,8 @@ def _state(row: EndpointRow = ROW) -> State:
         (UpdateEndpoint("wh_1", description=None), {"description": None}),
         (UpdateEndpoint("wh_1", description="ours"), {"description": "ours"}),
         (UpdateEndpoint("wh_1", active=False), {"active": False}),
+        (UpdateEndpoint("wh_1", order_mode="fifo"), {"order_mode": "fifo"}),
+        (UpdateEndpoint("wh_1", max_in_flight=2, max_per_second=9), {"max_in_flight": 2, "max_per_second": 9}),
     ],
 )
 def test_what_is_given_is_changed_and_announced(change: UpdateEndpoint, expected: dict[str, object]) -> None:
@@ -65,6 +69,9 @@ def test_a_change_that_changes_nothing_is_told_to_nobody(change: UpdateEndpoint)
         (UpdateEndpoint("wh_1", events=("nope",)), "events"),
         (UpdateEndpoint("wh_1", events=()), "events"),
         (UpdateEndpoint("wh_1", description="d" * 501), "description"),
+        (UpdateEndpoint("wh_1", order_mode=""), "order_mode"),
+        (UpdateEndpoint("wh_1", max_in_flight=65), "max_in_flight"),
+        (UpdateEndpoint("wh_1", max_per_second=0), "max_per_second"),
     ],
 )
 def test_a_refusal_names_the_field_and_changes_nothing(change: UpdateEndpoint, field: str) -> None:
@@ -72,6 +79,31 @@ def test_a_refusal_names_the_field_and_changes_nothing(change: UpdateEndpoint, f
     assert isinstance(decision.reply, Refusal)
     assert decision.reply.details["fields"][0]["field"] == field
     assert (decision.rows, decision.events) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("before", "change", "seconds"),
+    [
+        ({}, {"max_in_flight": 2}, 30),
+        ({}, {"order_mode": "fifo"}, 30),
+        ({"max_in_flight": 2}, {"order_mode": "per_aggregate"}, 30),
+        ({"max_in_flight": 2}, {"max_per_second": 2}, None),
+        ({"max_in_flight": 2}, {"max_in_flight": None}, None),
+        ({"order_mode": "fifo"}, {"order_mode": "per_aggregate"}, None),
+        ({"order_mode": "fifo"}, {"order_mode": "parallel"}, None),
+        ({}, {"description": "other"}, None),
+    ],
+)
+def test_the_gate_closes_for_a_lease_when_what_is_under_way_is_not_counted_or_in_no_order(
+    before: dict[str, Any], change: dict[str, Any], seconds: int | None
+) -> None:
+    state = _state(msgspec.structs.replace(ROW, **before))
+    if before:
+        state.put(GATES, GateRow(TENANT, "wh_1", MADE, MADE))
+    decision = UPDATE.decide(state, UpdateEndpoint("wh_1", **change), CONTEXT)
+    gates = [row for table, row in decision.rows if table is GATES]
+    opens = [] if seconds is None else [GateRow(TENANT, "wh_1", MADE if before else NOW, NOW + timedelta(seconds=seconds))]
+    assert gates == opens
 
 
 def test_a_test_event_is_numbered_and_names_its_delivery() -> None:

@@ -4,23 +4,35 @@ import msgspec
 
 
 class CreateEndpoint(msgspec.Struct, frozen=True):
-    """Register a URL for events; `events` holds catalogue names, `family.*` or `*`. No reply repeats the secret."""
+    """Register a URL for events; `events` holds catalogue names, `family.*` or `*`. No reply repeats the secret.
+
+    `order_mode` is parallel, per_aggregate or fifo; without a maximum the service's own limits hold.
+    """
 
     endpoint_id: str
     url: str
     events: tuple[str, ...]
     secret: str
     description: str | None = None
+    order_mode: str = "parallel"
+    max_in_flight: int | None = None
+    max_per_second: int | None = None
 
 
 class UpdateEndpoint(msgspec.Struct, frozen=True):
-    """Change what is given of an endpoint; a `description` of None is removed. While it is not `active` its events gather."""
+    """Change what is given of an endpoint; a `description` or a maximum of None is removed.
+
+    While it is not `active` its events gather.
+    """
 
     endpoint_id: str
     url: str | None = None
     events: tuple[str, ...] | None = None
     description: str | msgspec.UnsetType | None = msgspec.UNSET
     active: bool | None = None
+    order_mode: str | None = None
+    max_in_flight: int | msgspec.UnsetType | None = msgspec.UNSET
+    max_per_second: int | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class SendTestEvent(msgspec.Struct, frozen=True):

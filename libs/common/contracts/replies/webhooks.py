@@ -12,6 +12,7 @@ ErrorClass = Literal["timeout", "dns", "tls", "connection", "protocol", "url", "
 ReplayState = Literal["RUNNING", "PAUSED", "COMPLETED", "CANCELED"]
 BreakerState = Literal["CLOSED", "OPEN", "PROBING"]
 ReplayOnly = Literal["all", "failed", "undelivered"]
+OrderMode = Literal["parallel", "per_aggregate", "fifo"]
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -24,6 +25,12 @@ class Endpoint(msgspec.Struct, frozen=True):
     description: str | None
     created_at: Instant
     updated_at: Instant
+    order_mode: Annotated[str, one_of(OrderMode)]
+    """Whether deliveries go out as they come, one at a time of each aggregate, or one at a time of all."""
+    max_in_flight: int | None
+    """At most so many deliveries under way at once."""
+    max_per_second: int | None
+    """At most so many deliveries begun in a second."""
 
 
 class Delivery(msgspec.Struct, frozen=True):

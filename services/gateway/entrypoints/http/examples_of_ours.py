@@ -58,6 +58,9 @@ _WEBHOOK: Final[Shown] = {
     "description": None,
     "created_at": "2026-01-12T10:00:00.000Z",
     "updated_at": "2026-01-12T10:00:00.000Z",
+    "order_mode": "parallel",
+    "max_in_flight": None,
+    "max_per_second": None,
 }
 _DELIVERY: Final[Shown] = {
     "id": "whd_01ABC",

@@ -8,7 +8,7 @@ from pydantic import Field
 from libs.common.contracts.commands.webhooks import DeleteEndpoint, SendTestEvent, UpdateEndpoint
 from libs.common.contracts.queries.webhooks import GetEndpoint, GetHealth, ListEndpoints
 from libs.common.contracts.replies.common import Done
-from libs.common.contracts.replies.webhooks import Endpoint, EndpointHealth, SentTest
+from libs.common.contracts.replies.webhooks import Endpoint, EndpointHealth, OrderMode, SentTest
 from services.gateway.domain.access import Scope
 from services.gateway.domain.answers import Answer
 from services.gateway.domain.idempotency import DAY
@@ -27,6 +27,9 @@ from services.gateway.entrypoints.http.fields import (
 from services.gateway.entrypoints.http.routing import Operation
 from services.gateway.handlers.register_webhook import NewSecret, NewWebhook, RegisteredEndpoint, RotatedSecret
 
+InFlight = Annotated[int, Field(ge=1, le=64), WHOLE]
+PerSecond = Annotated[int, Field(ge=1, le=1_000), WHOLE]
+
 
 class NewEndpoint(Fields):
     """A URL and the events it wants."""
@@ -44,6 +47,14 @@ class NewEndpoint(Fields):
     secret: SecretText | None = None
     """What deliveries are signed with; without one we make it."""
     description: Note | None = None
+    order_mode: OrderMode = "parallel"
+    """`parallel` sends what is due, in any order. `per_aggregate` sends the events of one order, user or the like one at a time
+    and in sequence, `fifo` all events one at a time in the order of the log; what fails holds back what comes after it until it
+    is delivered or given up."""
+    max_in_flight: InFlight | None = None
+    """At most so many deliveries under way at once."""
+    max_per_second: PerSecond | None = None
+    """At most so many deliveries begun in a second."""
 
 
 class EndpointChange(Fields):
@@ -58,6 +69,12 @@ class EndpointChange(Fields):
     """Null removes it."""
     active: Annotated[bool, LEFT_OUT]
     """While this is false nothing is delivered; events gather, and are delivered once it is true again."""
+    order_mode: Annotated[OrderMode, LEFT_OUT]
+    """For up to half a minute nothing is sent, so that what is under way ends before the new order begins."""
+    max_in_flight: Annotated[InFlight | None, LEFT_OUT]
+    """Null removes it."""
+    max_per_second: Annotated[PerSecond | None, LEFT_OUT]
+    """Null removes it."""
 
 
 class SecretChange(Fields):
@@ -80,7 +97,15 @@ async def create_webhook(call: Calling, body: Annotated[NewEndpoint, Body()]) ->
     Webhooks verifiers read it. It, and the `secret` if we made it, are shown in this answer only.
     """
     webhooks, tenant = call.use_cases.webhooks, call.tenant
-    new = NewWebhook(body.url, tuple(body.events), body.secret, body.description)
+    new = NewWebhook(
+        body.url,
+        tuple(body.events),
+        body.secret,
+        body.description,
+        body.order_mode,
+        body.max_in_flight,
+        body.max_per_second,
+    )
 
     async def run(command_id: str) -> Answer:
         return await webhooks.register(new, tenant=tenant, command_id=command_id)

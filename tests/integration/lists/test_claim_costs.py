@@ -1,0 +1,95 @@
+"""What a claim of due deliveries costs: as much with one delivery waiting as with thousands, in any order.
+
+Counted by Postgres on the statement that dispatchers run. What waits is arranged so that a wrong index would come by all of it:
+what may go out is the newest, or comes after everything that may not.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import asyncpg
+import pytest
+
+from libs.common.kernel.ids import Tenant
+from services.webhooks.store import claims
+from services.webhooks.store.rows import DELIVERIES, ENDPOINTS, EVENT_LOG, DeliveryRow
+from tests.integration.lists.conftest import OpenPool
+from tests.support import lists
+from tests.support.costs import analyze
+from tests.support.dispatching import BEGIN, DueTable
+from tests.support.plans import Explaining
+
+pytestmark = pytest.mark.integration
+ROWS = 2_000
+LIMIT = 4
+
+
+async def _put(owner: asyncpg.Connection, tenant: Tenant, rows: Sequence[DeliveryRow]) -> None:
+    events = {row.position: lists.event(tenant, row.position) for row in rows}
+    await lists.put(owner, "webhooks", EVENT_LOG, list(events.values()))
+    await lists.put(owner, "webhooks", DELIVERIES, rows)
+    await owner.execute("UPDATE deliveries SET next_attempt_at = $1 WHERE position < $2", BEGIN + timedelta(days=1), ROWS // 2)
+    await analyze(owner, *(f"webhooks.{table}" for table in ("deliveries", "event_log", "endpoints", "gates")))
+
+
+async def _cost(table: DueTable, pool_of: OpenPool) -> tuple[int, int]:
+    async with pool_of("webhooks") as pool:
+        found = (0, 0)
+        for is_generic in (False, True):
+            explaining = Explaining(pool, is_generic=is_generic)
+            await DueTable(explaining, table.tenant).claim(limit=LIMIT)  # type: ignore[arg-type] # it reads like a connection
+            (cost,) = explaining.costs
+            assert cost.statement is claims.CLAIM
+            found = max(found[0], cost.rows_read), max(found[1], cost.buffers)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("mode", "aggregates", "most"),
+    [
+        ("parallel", ROWS, 60),
+        ("fifo", ROWS, 60),
+        ("per_aggregate", 4, 60),
+        ("per_aggregate", ROWS, 60 + claims.AGGREGATES_LOOKED_AT),
+    ],
+)
+async def test_a_claim_costs_what_it_takes(
+    owner: asyncpg.Connection, pool_of: OpenPool, tenant: Tenant, mode: str, aggregates: int, most: int
+) -> None:
+    await owner.execute("DELETE FROM webhooks.deliveries")
+    await owner.execute("SET search_path TO webhooks")
+    table = DueTable(owner, tenant)
+    endpoint = await table.endpoint(mode)
+    deep = [
+        lists.delivery(tenant, endpoint, place, "PENDING", moment=BEGIN, aggregate=f"order:{place * aggregates // ROWS:05}")
+        for place in range(1, ROWS)
+    ]
+    await _put(owner, tenant, deep)
+    rows, buffers = await _cost(table, pool_of)
+    assert rows <= most, f"came by {rows} rows"
+    assert buffers <= 8 * most, f"looked at {buffers} blocks"
+
+
+async def test_a_claim_costs_as_much_as_there_are_endpoints_with_work(
+    owner: asyncpg.Connection, pool_of: OpenPool, tenant: Tenant
+) -> None:
+    """Fifty endpoints of all kinds whose first deliveries all wait: a handful of rows for each."""
+    await owner.execute("DELETE FROM webhooks.deliveries")
+    await owner.execute("SET search_path TO webhooks")
+    table = DueTable(owner, tenant)
+    kinds = ("parallel", "fifo", "per_aggregate")
+    made = [await table.endpoint(kinds[place % 3]) for place in range(50)]
+    idle = [lists.endpoint(tenant, BEGIN) for _ in range(500)]
+    await lists.put(owner, "webhooks", ENDPOINTS, idle)
+    await _put(
+        owner,
+        tenant,
+        [
+            lists.delivery(tenant, endpoint, place, "PENDING", moment=BEGIN, aggregate=f"order:{place % 3}")
+            for endpoint in made
+            for place in range(1, ROWS // 20)
+        ],
+    )
+    rows, buffers = await _cost(table, pool_of)
+    assert rows <= 10 * len(made), f"came by {rows} rows"
+    assert buffers <= 40 * len(made), f"looked at {buffers} blocks"
