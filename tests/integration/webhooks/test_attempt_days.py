@@ -1,13 +1,13 @@
 """Attempts lie in days: made ahead, made late without losing any, dropped whole."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 
 import asyncpg
 import pytest
 from alembic import command
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from libs.common.kernel.clock import SystemClock
@@ -29,6 +29,10 @@ BEFORE, DAYS = "0009", "0010"
 _INSERT = """
 INSERT INTO webhooks.attempts (tenant, delivery_id, number, started_at, duration_ms, response)
 SELECT $1, 'whd_1', s.number, s.started_at, 1, '' FROM unnest($2::timestamptz[]) WITH ORDINALITY AS s(started_at, number)
+"""
+_WAITS = """
+SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+                WHERE NOT l.granted AND d.datname = current_database())
 """
 
 
@@ -139,7 +143,11 @@ async def test_a_long_reader_puts_it_off_and_harms_nothing(
     assert await keeper.keep() == (1, 1)
 
 
-def test_the_migration_moves_what_was_there(postgres_server_url: str) -> None:
+async def _nothing() -> str:
+    return ""
+
+
+def test_the_migration_moves_what_was_there_and_what_is_written_meanwhile(postgres_server_url: str) -> None:
     with fresh_database(postgres_server_url) as url:
         asyncio.run(_migrate_with_attempts(url))
 
@@ -150,16 +158,26 @@ async def _migrate_with_attempts(url: str) -> None:
     days = [today() - timedelta(days=number) for number in (400, 1, 0)]
     await owner.execute(_INSERT, "t:live", [midnight(day) for day in days])
     before = await owner.fetch("SELECT * FROM webhooks.attempts ORDER BY number")
-    await _upgrade(engine, DAYS)
-    assert await owner.fetch("SELECT * FROM webhooks.attempts ORDER BY number") == before
+    late = await _upgrade(engine, DAYS, meanwhile=lambda: owner.execute(_INSERT, "u:live", [midnight(today())]))
+    await late
+    assert await owner.fetch("SELECT * FROM webhooks.attempts WHERE tenant = 't:live' ORDER BY number") == before
     assert await lie_in(owner, "t:live") == [name_of(day) for day in days]
+    assert await lie_in(owner, "u:live") == [name_of(today())]
     await owner.close()
     await engine.dispose()
 
 
-async def _upgrade(engine: AsyncEngine, revision: str) -> None:
+async def _upgrade(
+    engine: AsyncEngine, revision: str, *, meanwhile: Callable[[], Awaitable[str]] = _nothing
+) -> asyncio.Future[str]:
+    """Migrate, and begin something else just before the commit: what a process of the version before may be at."""
+
     def upgrade(connection: Connection) -> None:
         command.upgrade(alembic_config("webhooks", connection), revision)
 
     async with engine.begin() as connection:
         await connection.run_sync(upgrade)
+        begun = asyncio.ensure_future(meanwhile())
+        if meanwhile is not _nothing:
+            await until(lambda: connection.scalar(text(_WAITS)))
+    return begun
