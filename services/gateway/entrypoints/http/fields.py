@@ -1,5 +1,6 @@
 """The kinds of field that bodies and queries are made of, and the base they share."""
 
+import re
 from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 
 from pydantic import (
@@ -49,6 +50,7 @@ URL_PATTERN: Final = r"^https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-])(?:[A-Za-
 _BLANKS: Final = r"\x00-\x20\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2064\u3000\ufeff"
 _EMAIL: Final = rf"^[^@{_BLANKS}]{{1,64}}@[^@{_BLANKS}]+\.[^@{_BLANKS}]+$"
 _EVENTS: Final = sorted({"*", *EVENTS, *(f"{name.partition('.')[0]}.*" for name in EVENTS)})
+_FILTER: Final = f" *({'|'.join(map(re.escape, _EVENTS))}) *"
 
 
 class Sensitive:
@@ -133,7 +135,7 @@ EventName = Annotated[
 EventNames = Annotated[
     tuple[str, ...],
     BeforeValidator(read_event_names),
-    WithJsonSchema({"type": "string", "examples": ["escrow.*,order.closed"]}),
+    WithJsonSchema({"type": "string", "pattern": f"^{_FILTER}(,{_FILTER})*$", "examples": ["escrow.*,order.closed"]}),
 ]
 """Filters of events in a query, separated by commas."""
 Flag = Annotated[bool, BeforeValidator(read_flag), WithJsonSchema({"type": "boolean"})]
