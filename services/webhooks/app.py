@@ -21,6 +21,7 @@ from services.webhooks.entrypoints.replays import ReplayLoop
 from services.webhooks.handlers import (
     delete_endpoint,
     read_deliveries,
+    read_evidence,
     read_replays,
     readers,
     resend_delivery,
@@ -89,6 +90,7 @@ def build(settings: WebhooksSettings, *, look_up: LookUp | None = None) -> Servi
             "GetEndpoint": readers.get_endpoint,
             "ListEndpoints": readers.list_endpoints,
             "ListDeliveries": readers.list_deliveries,
+            "GetEvidence": read_evidence.get_evidence,
             "GetDelivery": read_deliveries.get_delivery,
             "GetHealth": HealthReader(_breaker(settings)).get_health,
             "ListReplays": read_replays.list_replays,

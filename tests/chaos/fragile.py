@@ -30,7 +30,7 @@ _REPERTOIRE: Final = {
     "delivery": ("webhooks",),
     "request": ("gateway",),
 }
-"""Which services pass the points of a family."""
+"""Which services pass the points of a family under this load; what it never passes is not armed."""
 _PASSES_MAX: Final = {"write": 12, "relay": 1, "intent": 1, "delivery": 4, "request": 12}
 """Points that a healthy stack rarely passes kill at the first pass."""
 _OFTEN: Final = {"intent": 3, "delivery": 2}
@@ -126,4 +126,4 @@ def _faults(dice: random.Random, service: str) -> Iterator[str]:
 
 
 def _turns(service: str, family: str) -> int:
-    return _OFTEN.get(family, 1) if service in _REPERTOIRE[family] else 0
+    return _OFTEN.get(family, 1) if service in _REPERTOIRE.get(family, ()) else 0

@@ -262,6 +262,7 @@ RECIPES: dict[str, Recipe] = {
     "resume_replay": _paused_replay,
     "cancel_replay": _replay,
     "get_webhook_health": _sampled(webhook_id="webhook"),
+    "get_delivery_evidence": _sampled(webhook_id="webhook", delivery_id="delivery"),
     "get_delivery": _sampled(webhook_id="webhook", delivery_id="delivery"),
     "list_events": _plain,
     "get_event": _sampled(event_id="event"),

@@ -41,13 +41,17 @@ def delivery_headers(
     Every secret signs in `webhook-signature`; the documented header has room for one signature, that of the first.
     """
     signatures = (standard_signature(secret, event_id=event_id, timestamp=timestamp, body=body) for secret in secrets)
+    plain = plain_headers(event_id=event_id, event_type=event_type, delivery_id=delivery_id, attempt=attempt, timestamp=timestamp)
+    return plain | {"webhook-signature": " ".join(signatures), "X-OfferHub-Signature": body_signature(secrets[0], body)}
+
+
+def plain_headers(*, event_id: str, event_type: str, delivery_id: str, attempt: int, timestamp: int) -> dict[str, str]:
+    """Build the headers of one attempt that take no secret."""
     return {
         "Content-Type": "application/json",
         "User-Agent": "OfferHub-Webhooks/1",
         "webhook-id": event_id,
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": " ".join(signatures),
-        "X-OfferHub-Signature": body_signature(secrets[0], body),
         "X-OfferHub-Event": event_type,
         "X-OfferHub-Delivery": delivery_id,
         "X-OfferHub-Attempt": str(attempt),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import asyncpg
 import msgspec
@@ -30,7 +30,39 @@ SELECT a.* FROM unnest($1::text[], $2::text[]) AS k(tenant, delivery_id)
  ORDER BY a.tenant, a.delivery_id, a.number
 """  # noqa: S608 - a number from code
 
+_CARRIED: Final = """
+SELECT d.tenant, d.endpoint_id, d.id, v.position, v.aggregate, v.sequence, v.logged_at, v.body
+  FROM unnest($1::text[], $2::text[], $3::text[]) AS k(tenant, endpoint_id, id)
+  JOIN deliveries d ON d.tenant = k.tenant AND d.endpoint_id = k.endpoint_id AND d.id = k.id
+  JOIN event_log v ON v.tenant = d.tenant AND v.position = d.position
+"""
+_SECRETS: Final = """
+SELECT s.tenant, s.endpoint_id, s.number, s.created_at, s.primary_at, s.retires_at
+  FROM unnest($1::text[], $2::text[]) AS k(tenant, endpoint_id)
+  JOIN secrets s ON s.tenant = k.tenant AND s.endpoint_id = k.endpoint_id
+ ORDER BY s.number
+"""
+
 Key = tuple[str, str, str]
+
+
+class Carried(NamedTuple):
+    """The event that a delivery carries, as it stands in the log."""
+
+    position: int
+    aggregate: str
+    sequence: int
+    logged_at: datetime
+    body: bytes
+
+
+class SecretTimes(NamedTuple):
+    """When a secret of an endpoint signs; the secret itself is not read."""
+
+    number: int
+    created_at: datetime
+    primary_at: datetime
+    retires_at: datetime | None
 
 
 class AttemptRow(msgspec.Struct, frozen=True, gc=False):
@@ -63,4 +95,19 @@ async def attempts(pool: asyncpg.Pool, keys: Sequence[tuple[str, str]]) -> dict[
     for record in await pool.fetch(_ATTEMPTS, [key[0] for key in keys], [key[1] for key in keys]):
         row = AttemptRow(*record)
         found.setdefault((row.tenant, row.delivery_id), []).append(row)
+    return found
+
+
+async def carried(pool: asyncpg.Pool, keys: Sequence[Key]) -> dict[Key, Carried]:
+    """Return the events of deliveries, by (tenant, endpoint, delivery)."""
+    records = await pool.fetch(_CARRIED, [key[0] for key in keys], [key[1] for key in keys], [key[2] for key in keys])
+    return {(record[0], record[1], record[2]): Carried(*record[3:]) for record in records}
+
+
+async def secrets(pool: asyncpg.Pool, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], list[SecretTimes]]:
+    """Return the secrets that endpoints still have, by (tenant, endpoint)."""
+    found: dict[tuple[str, str], list[SecretTimes]] = {}
+    owners = set(keys)
+    for record in await pool.fetch(_SECRETS, [key[0] for key in owners], [key[1] for key in owners]):
+        found.setdefault((record[0], record[1]), []).append(SecretTimes(*record[2:]))
     return found

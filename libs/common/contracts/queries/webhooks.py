@@ -38,6 +38,13 @@ class GetHealth(msgspec.Struct, frozen=True):
     endpoint_id: str
 
 
+class GetEvidence(msgspec.Struct, frozen=True):
+    """What proves a delivery to somebody who has the endpoint's secret."""
+
+    endpoint_id: str
+    delivery_id: str
+
+
 class ListReplays(msgspec.Struct, frozen=True):
     """A page of an endpoint's replays, newest first."""
 

@@ -74,6 +74,49 @@ class DeliveryWithAttempts(Delivery, frozen=True):
     attempt_log: tuple[DeliveryAttempt, ...]
 
 
+class EventEvidence(msgspec.Struct, frozen=True):
+    """An event's place: `position` in its tenant's log, `sequence` on the `aggregate` that it happened to."""
+
+    id: EventId
+    type: EventType
+    position: int
+    aggregate: str
+    sequence: int
+    logged_at: Instant
+
+
+class AttemptEvidence(msgspec.Struct, frozen=True):
+    """An attempt and its headers, all but `X-OfferHub-Signature`, which follows from the body and the secret."""
+
+    attempt: DeliveryAttempt
+    headers: dict[str, str]
+    signed_with: tuple[int, ...]
+    """The numbers of the secrets that made the signatures of `webhook-signature`, in their order."""
+
+
+class SecretEvidence(msgspec.Struct, frozen=True):
+    """When a secret signs; never the secret. One that has retired is forgotten at the next rotation."""
+
+    number: int
+    created_at: Instant
+    signs_first_from: Instant
+    signs_until: Instant | None
+
+
+class DeliveryEvidence(msgspec.Struct, frozen=True):
+    """All that somebody with the secret needs to verify what was sent, and when."""
+
+    id: DeliveryId
+    delivery: Delivery
+    event: EventEvidence
+    body_base64: str
+    """The exact bytes of the body, the same on every attempt."""
+    body_sha256: str
+    attempts: tuple[AttemptEvidence, ...]
+    """The last hundred, the first of them first."""
+    secrets: tuple[SecretEvidence, ...]
+
+
 class ResentDelivery(msgspec.Struct, frozen=True):
     """A delivery that goes out again, and the number that the attempt will have."""
 

@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import Query
 
 from libs.common.contracts.commands.webhooks import ResendDelivery
-from libs.common.contracts.queries.webhooks import GetDelivery, ListDeliveries
-from libs.common.contracts.replies.webhooks import Delivery, DeliveryState, DeliveryWithAttempts, ResentDelivery
+from libs.common.contracts.queries.webhooks import GetDelivery, GetEvidence, ListDeliveries
+from libs.common.contracts.replies.webhooks import Delivery, DeliveryEvidence, DeliveryState, DeliveryWithAttempts, ResentDelivery
 from services.gateway.domain.access import Scope
 from services.gateway.domain.answers import Answer
 from services.gateway.entrypoints.http.calls import Calling
@@ -38,6 +38,16 @@ async def get_delivery(call: Calling, webhook_id: str, delivery_id: str) -> Answ
     return await call.ask("webhooks", GetDelivery(webhook_id, delivery_id))
 
 
+async def get_delivery_evidence(call: Calling, webhook_id: str, delivery_id: str) -> Answer:
+    """Get the evidence of a delivery.
+
+    What proves to whoever has the endpoint's secret what was sent and when: the exact bytes of the body, the headers of each
+    attempt with its time and signatures, which secrets made them (never the secrets), what was answered, and the event's place
+    in the log.
+    """
+    return await call.ask("webhooks", GetEvidence(webhook_id, delivery_id))
+
+
 async def resend_delivery(call: Calling, webhook_id: str, delivery_id: str) -> Answer:
     """Send a delivery again.
 
@@ -52,5 +62,6 @@ _ONE = "/webhooks/{webhook_id}/deliveries/{delivery_id}"
 OPERATIONS = (
     Operation("GET", "/webhooks/{webhook_id}/deliveries", list_deliveries, Scope.READ, Delivery, is_list=True),
     Operation("GET", _ONE, get_delivery, Scope.READ, DeliveryWithAttempts),
+    Operation("GET", f"{_ONE}/evidence", get_delivery_evidence, Scope.SUPPORT, DeliveryEvidence),
     Operation("POST", f"{_ONE}/resend", resend_delivery, Scope.WRITE, ResentDelivery, codes=("INVALID_STATE",)),
 )

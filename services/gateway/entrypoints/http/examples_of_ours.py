@@ -1,5 +1,7 @@
 """What answers look like that are about the API itself: keys, webhooks, health, errors. `SHOWN` has an example of every kind."""
 
+import base64
+import hashlib
 from typing import Final
 
 import msgspec
@@ -7,6 +9,7 @@ import msgspec
 from libs.common.contracts.replies.ledger import User
 from libs.common.contracts.replies.webhooks import (
     Delivery,
+    DeliveryEvidence,
     DeliveryWithAttempts,
     Endpoint,
     EndpointHealth,
@@ -89,6 +92,10 @@ _REPLAY: Final[Shown] = {
     "created_at": _NOW,
     "updated_at": _NOW,
 }
+_BODY: Final = (
+    b'{"id":"evt_abc123","type":"escrow.released","created_at":"2026-02-10T16:00:00.000Z","sequence":7,'
+    b'"data":{"escrow_id":"esc_01JKL","status":"released"}}'
+)
 _ATTEMPT: Final[Shown] = {
     "number": 1,
     "url": "https://your-app.com/webhooks",
@@ -172,6 +179,44 @@ SHOWN: Final[dict[type[msgspec.Struct], Shown]] = {
     ReplayProgress: _REPLAY | {"cursor": 31, "enqueued": 12, "pending": 2, "delivered": 10, "failed": 0, "remaining": 6},
     SentTest: {"id": "whd_01ABC", "endpoint_id": "wh_01ABCDEF"},
     Delivery: _DELIVERY,
+    DeliveryEvidence: {
+        "id": "whd_01ABC",
+        "delivery": _DELIVERY,
+        "event": {
+            "id": "evt_abc123",
+            "type": "escrow.released",
+            "position": 42,
+            "aggregate": "order:ord_01JKL",
+            "sequence": 7,
+            "logged_at": _NOW,
+        },
+        "body_base64": base64.b64encode(_BODY).decode(),
+        "body_sha256": hashlib.sha256(_BODY).hexdigest(),
+        "attempts": [
+            {
+                "attempt": _ATTEMPT,
+                "headers": {
+                    "Content-Type": "application/json",
+                    "User-Agent": "OfferHub-Webhooks/1",
+                    "webhook-id": "evt_abc123",
+                    "webhook-timestamp": "1770739200",
+                    "X-OfferHub-Event": "escrow.released",
+                    "X-OfferHub-Delivery": "whd_01ABC",
+                    "X-OfferHub-Attempt": "1",
+                    "webhook-signature": "v1,Gi0OukOUJWMFOV1Y3/z/vMIKQ/2i0du09su8c1I+j8s=",
+                },
+                "signed_with": [1],
+            }
+        ],
+        "secrets": [
+            {
+                "number": 1,
+                "created_at": "2026-01-12T10:00:00.000Z",
+                "signs_first_from": "2026-01-12T10:00:00.000Z",
+                "signs_until": None,
+            }
+        ],
+    },
     DeliveryWithAttempts: _DELIVERY | {"attempt_log": [_ATTEMPT]},
     LoggedEvent: {
         "id": "evt_abc123",
