@@ -55,6 +55,33 @@ async def test_many_hung_endpoints_with_backlogs_leave_the_healthy_their_slots(
             await _has(owner, rival, endpoint.id, "DELIVERED", 50)
 
 
+@pytest.mark.parametrize("is_same_tenant", [True, False])
+async def test_new_endpoints_do_not_wait_behind_those_that_hang(
+    config: WebhooksSettings, owner: asyncpg.Connection, tenant: Tenant, receiver: Receiver, *, is_same_tenant: bool
+) -> None:
+    """Ten endpoints of which nothing is known want all slots and hang; three newer ones that answer get what is theirs."""
+    narrow = config.model_copy(update={"concurrency": 16, "lease_seconds": 600.0})
+    receiver.answer = receiver.hang
+    rival = tenant if is_same_tenant else Tenant(f"{new_id('req')}:live")
+    async with running(build(narrow), narrow) as worker, receiving() as healthy:
+        hung = [await register(worker, rival, receiver.url) for _ in range(10)]
+        await publish(config, [[event(rival, "order:a", number) for number in range(1, 11)]])
+
+        async def they_hang() -> bool:
+            return len(receiver.received) >= 10
+
+        await until(they_hang)
+        fresh = [await register(worker, tenant, healthy.url, events=("dispute.*",)) for _ in range(3)]
+        await publish(config, [[event(tenant, "dispute:a", number, kind="dispute.opened") for number in range(1, 11)]])
+        for endpoint in fresh:
+            await _has(owner, tenant, endpoint.id, "DELIVERED", 10)
+        assert len(receiver.received) == 10
+        assert {state for endpoint in hung for state in await states(owner, rival, endpoint.id)} == {"PENDING"}
+        receiver.may_go.set()
+        for endpoint in hung:
+            await _has(owner, rival, endpoint.id, "DELIVERED", 10)
+
+
 async def test_a_tenant_with_many_endpoints_does_not_take_the_turns_of_one_with_few(
     config: WebhooksSettings, owner: asyncpg.Connection, tenant: Tenant, receiver: Receiver
 ) -> None:
