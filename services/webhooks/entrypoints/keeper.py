@@ -7,6 +7,7 @@ from typing import Final
 import asyncpg
 import structlog
 
+from services.webhooks.entrypoints import figures
 from services.webhooks.handlers.keep_attempts import AttemptKeeper
 
 KEEPING_SECONDS: Final = 600.0
@@ -27,8 +28,10 @@ class Keeper:
         while True:
             try:
                 made, dropped = await self.attempts.keep()
+                figures.KEEPING.labels("done").inc()
                 if made or dropped:
                     _log.info("attempts.kept", days_made=made, days_dropped=dropped)
             except _TROUBLE as error:
+                figures.KEEPING.labels("failed").inc()
                 _log.warning("attempts.not_kept", error=repr(error))
             await asyncio.sleep(self.seconds)

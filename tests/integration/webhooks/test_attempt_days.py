@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import asyncpg
 import pytest
 from alembic import command
+from prometheus_client import REGISTRY
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -74,6 +75,7 @@ async def keeper(pool: asyncpg.Pool) -> AttemptKeeper:
 async def test_what_is_delivered_lies_in_its_day(
     config: WebhooksSettings, owner: asyncpg.Connection, tenant: Tenant, receiver: Receiver
 ) -> None:
+    before = REGISTRY.get_sample_value("offerhub_webhook_keeping_total", {"outcome": "done"}) or 0
     async with running(build(config), config) as worker:
         endpoint = await register(worker, tenant, receiver.url)
         await publish(config, [[event(tenant, "order:a", 1)]])
@@ -82,6 +84,7 @@ async def test_what_is_delivered_lies_in_its_day(
             return await states(owner, tenant, endpoint.id) == ["DELIVERED"]
 
         await until(it_came)
+        assert (REGISTRY.get_sample_value("offerhub_webhook_keeping_total", {"outcome": "done"}) or 0) > before
     assert await lie_in(owner, tenant) == [name_of(today())]
 
 
