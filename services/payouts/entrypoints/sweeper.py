@@ -5,19 +5,22 @@ from typing import Final
 
 import asyncpg
 import structlog
+from prometheus_client import Gauge
 
 from libs.common.messaging import faults
 from libs.common.messaging.batch import outgoing_command
 from libs.common.messaging.worker import Parts
 from services.payouts.domain.withdrawals import RESEND_AFTER
 from services.payouts.handlers.withdrawal_asking import question
-from services.payouts.store import withdrawals
+from services.payouts.store import channels, withdrawals
 
 INTERVAL_SECONDS: Final = 1.0
 BATCH_ROWS: Final = 200
 LONGEST_WAIT_SECONDS: Final = 60.0
 ALARM_TRIES: Final = 20
 """About a quarter of an hour of asking: a person must look."""
+SLOT_OLDEST: Final = Gauge("offerhub_slots_oldest_seconds", "How long the oldest slot has been open")
+QUARANTINED: Final = Gauge("offerhub_channels_quarantined", "Channels that nobody uses until a person has looked")
 _log = structlog.get_logger("offerhub.sweeper")
 
 
@@ -27,6 +30,7 @@ async def sweep(parts: Parts) -> None:
         try:
             while await sweep_once(parts) == BATCH_ROWS:
                 pass
+            await _measure(parts)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             _log.warning("sweeper.trouble", error=repr(error))
         await asyncio.sleep(INTERVAL_SECONDS)
@@ -55,3 +59,9 @@ async def sweep_once(parts: Parts) -> int:
         if outcome is not None:
             _log.warning("intent.not_sent", error=repr(outcome))
     return len(due)
+
+
+async def _measure(parts: Parts) -> None:
+    since, quarantined = await channels.standing(parts.pool)
+    SLOT_OLDEST.set(0 if since is None else max(0, int((parts.clock.now() - since).total_seconds())))
+    QUARANTINED.set(quarantined)

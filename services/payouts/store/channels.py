@@ -30,6 +30,11 @@ _QUARANTINE: Final = "UPDATE channels SET is_quarantined = true, reason = $2 WHE
 _BEGIN_AT: Final = "UPDATE channels SET next_sequence = $2 WHERE public_key = $1"
 
 
+_STANDING: Final = """
+SELECT (SELECT min(opened_at) FROM slots WHERE state = 'OPEN'), (SELECT count(*) FROM channels WHERE is_quarantined)
+"""
+
+
 class LeaseLostError(TransientError):
     """Another worker has the channel now."""
 
@@ -59,6 +64,12 @@ async def take(pool: asyncpg.Pool, owner: str, public_keys: Sequence[str], *, no
 async def release(pool: asyncpg.Pool, owner: str) -> None:
     """Let others have the owner's channels at once."""
     await pool.execute(_RELEASE, owner)
+
+
+async def standing(pool: asyncpg.Pool) -> tuple[datetime | None, int]:
+    """Return since when the oldest slot is open, and how many channels wait for a person."""
+    record = await pool.fetchrow(_STANDING)
+    return (None, 0) if record is None else (record[0], record[1])
 
 
 async def hold(connection: Connection, lease: Lease) -> int | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from stellar_sdk import MuxedAccount
 
 from libs.common.contracts.commands.payouts import CancelWithdrawal
@@ -224,6 +225,11 @@ async def test_a_chain_ahead_of_the_database_stops_its_channel(house: Bank) -> N
             stopped = "SELECT reason FROM payouts.channels WHERE is_quarantined"
             assert "our next" in await until(lambda: house.desk.owner.fetchval(stopped))
             assert (await house.paid())["ben"] == 0
+
+            async def is_told() -> bool:
+                return REGISTRY.get_sample_value("offerhub_channels_quarantined") == 1
+
+            await until(is_told)
             assert await house.desk.status(made["ben"]) == "PENDING"
 
 
