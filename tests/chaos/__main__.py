@@ -2,40 +2,56 @@
 
 import argparse
 import asyncio
+import contextlib
 import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import asyncpg
 
 from deploy.local.errors import LocalError
+from libs.common.persistence.migrate import migrate
 from tests.chaos import report
 from tests.chaos.outage import Outage, suffer
+from tests.chaos.replays import Seen, Wish, replay_under_kills
 from tests.chaos.run import Options, Result, run
 from tests.support.oracles import books_hold
+from tests.support.servers import Borrowed, fresh_database, fresh_prefix
 from tests.support.stacks import own_stack
+from tests.support.webhooks import webhooks_settings
+from tests.support.workers import ROLE_SECRET
 
 _BROKERS: Final = ("servers", "embedded")
 _OUTAGE_CLIENTS: Final = 64
 _OUTAGE_SECONDS: Final = 30.0
+_REPLAY: Final = Wish(events=50_000, kills=30)
 
 
 def main() -> int:
     """Return 0 when everything holds; 1 on any breach, each of them printed."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description="Kill processes under load, then check the books.")
     parser.add_argument("--broker", choices=_BROKERS, help="one of the two only; writes nothing")
+    parser.add_argument("--replay", action="store_true", help="the replay only; writes nothing")
     parser.add_argument("--kills", type=int, default=120, help="kills per broker")
     parser.add_argument("--seed", type=int, default=20, help="of the kills and of the clients' wishes")
     parser.add_argument("--clients", type=int, default=24)
     chosen = parser.parse_args()
     options = Options(kills=chosen.kills, seed=chosen.seed, clients=chosen.clients)
     try:
-        breaches = _run_one(chosen.broker, options) if chosen.broker else _run_all(options)
+        breaches = _replayed() if chosen.replay else _run_one(chosen.broker, options) if chosen.broker else _run_all(options)
     except LocalError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     for breach in breaches:
         _say(f"BREACH with --seed {options.seed} --kills {options.kills} --clients {options.clients}: {breach}")
     return 1 if breaches else 0
+
+
+def _replayed() -> list[str]:
+    seen = _replay()
+    _say(f"{seen}")
+    return seen.breaches()
 
 
 def _run_one(broker: str, options: Options) -> list[str]:
@@ -45,9 +61,22 @@ def _run_one(broker: str, options: Options) -> list[str]:
 def _run_all(options: Options) -> list[str]:
     results = [asyncio.run(run(broker, options, _say)) for broker in _BROKERS]
     outage = asyncio.run(_outage())
-    report.write(results, outage, options)
+    replayed = _replay()
+    report.write(results, outage, replayed, options)
     _say(f"written: {report.PATH}")
-    return [breach for result in results for breach in _found(result)] + outage.breaches()
+    return [breach for result in results for breach in _found(result)] + outage.breaches() + replayed.breaches()
+
+
+def _replay() -> Seen:
+    """Replay a long log under kills, on servers that are there or embedded ones."""
+    _say(f"replaying {_REPLAY.events:,} events, killing {_REPLAY.kills} times")
+    with contextlib.ExitStack() as stack:
+        borrowed = Borrowed(Path(stack.enter_context(TemporaryDirectory())))
+        database = stack.enter_context(fresh_database(stack.enter_context(borrowed.postgres())))
+        broker = stack.enter_context(borrowed.broker())
+        prefix = stack.enter_context(fresh_prefix(broker))
+        asyncio.run(migrate(database, role_secret=ROLE_SECRET))
+        return asyncio.run(replay_under_kills(webhooks_settings(database, broker, prefix), _REPLAY))
 
 
 async def _outage() -> Outage:

@@ -7,6 +7,7 @@ from typing import Final
 
 from libs.common.messaging.faults import POINTS
 from tests.chaos.outage import ANSWER_SECONDS, BACK_SECONDS, GROWTH_MB, Outage
+from tests.chaos.replays import Seen
 from tests.chaos.run import PROCESSES, QUIET_SECONDS, Options, Result
 
 PATH: Final = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
@@ -44,7 +45,8 @@ _METHOD: Final = """
 
 ## How to repeat
 
-    make chaos                                              # both brokers, the outage, and this page; exits 1 on a breach
+    make chaos                                              # all of this, and this page; exits 1 on a breach
+    .venv/bin/python -m tests.chaos --replay                # the replay only; writes nothing
     .venv/bin/python -m tests.chaos --broker embedded       # one broker only; writes nothing
     .venv/bin/python -m tests.chaos --seed 7 --clients 16   # another plan
 
@@ -52,7 +54,7 @@ The plan of kills and each client's wishes follow from the seed; which kill meet
 """
 
 
-def write(results: Sequence[Result], outage: Outage, options: Options) -> None:
+def write(results: Sequence[Result], outage: Outage, replayed: Seen, options: Options) -> None:
     """Write the page."""
     versions = "\n".join(f"- {_title(result)}: {_versions(result)}" for result in results)
     introduction = _INTRODUCTION.format(
@@ -60,7 +62,7 @@ def write(results: Sequence[Result], outage: Outage, options: Options) -> None:
     )
     parts = [introduction, _oracles(results), _figures(results), _kills(results), _points(results), _requests(results)]
     PATH.parent.mkdir(exist_ok=True)
-    PATH.write_text("\n".join([*parts, _outage(outage), _METHOD]))
+    PATH.write_text("\n".join([*parts, _outage(outage), _replayed(replayed), _METHOD]))
 
 
 def _title(result: Result) -> str:
@@ -146,5 +148,26 @@ def _outage(outage: Outage) -> str:
         f"| growth of the gateway's RSS, MB | {outage.growth_mb:.1f} | {GROWTH_MB:g} |",
         f"| seconds from the broker's start to an accepted write | {outage.back_seconds:.2f} | {BACK_SECONDS:g} |",
         f"| verdict | {f'**breach**: {verdict}' if verdict else 'holds; the books hold'} | |",
+    ]
+    return "\n".join(lines)
+
+
+def _replayed(seen: Seen) -> str:
+    verdict = "; ".join(seen.breaches())
+    lines = [
+        f"\n## A replay of {seen.events:,} events",
+        "",
+        "Three processes of the webhooks service replay a log to a receiver while they are killed; half of those that come back",
+        "die again at a fault point.",
+        "",
+        "| what | seen |",
+        "|---|---:|",
+        f"| kills from outside | {seen.kills} |",
+        f"| deaths at a fault point | {seen.points.total()} |",
+        f"| deliveries made, of as many events | {seen.deliveries:,} of {seen.positions:,} |",
+        f"| events that the receiver got | {seen.distinct:,} |",
+        f"| of them more than once | {seen.received - seen.distinct:,} |",
+        f"| seconds | {seen.seconds:.0f} |",
+        f"| verdict | {f'**breach**: {verdict}' if verdict else 'holds: none was skipped, none was made twice'} |",
     ]
     return "\n".join(lines)
