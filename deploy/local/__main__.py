@@ -29,7 +29,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m deploy.local", description="The whole platform on one machine.")
     commands = parser.add_subparsers(dest="command", required=True)
     parsers = {name: commands.add_parser(name, help=title) for name, title in _TITLES.items()}
-    parsers["restart"].add_argument("service", nargs="?", choices=settings.SERVICES, help="one service only")
+    parsers["restart"].add_argument("service", nargs="?", choices=(settings.SIGNER, *settings.SERVICES), help="one service only")
     arguments = parser.parse_args()
     try:
         return asyncio.run(_until_terminated(_run(arguments, settings.read())))
@@ -51,7 +51,9 @@ async def _run(arguments: argparse.Namespace, local: LocalSettings) -> int:
         case "stop":
             return await launcher.stop(local, _say)
         case "restart":
-            return await rolling.restart(local, _say, (arguments.service,) if arguments.service else settings.SERVICES)
+            return await rolling.restart(
+                local, _say, (arguments.service,) if arguments.service else (settings.SIGNER, *settings.SERVICES)
+            )
         case "clean":
             return await launcher.clean(local, _say)
         case "up":

@@ -7,7 +7,7 @@ import asyncpg
 
 from deploy.local.errors import LocalError
 from deploy.local.servers import database_named_in, without_password
-from deploy.local.settings import SERVICES
+from deploy.local.settings import SERVICES, SIGNER
 
 _CONNECT_SECONDS: Final = 5.0
 _TROUBLE: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
@@ -67,7 +67,7 @@ async def empty_database(url: str) -> None:
 
 
 async def _drop_roles(connection: "asyncpg.Connection[asyncpg.Record]", database: str) -> None:
-    for service in SERVICES:
+    for service in (*SERVICES, SIGNER):
         role = f"{database}_{service}"
         with contextlib.suppress(asyncpg.UndefinedObjectError):
             await connection.execute(f'DROP OWNED BY "{role}"')

@@ -3,9 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import gettempdir
+from typing import Final
 
 from deploy.local.settings import LocalSettings
 from deploy.local.state import ApiKeys, RunningProcess, Secrets
+
+_SOCKET_PATH_MAX: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,9 +36,9 @@ def shared(settings: LocalSettings, secrets: Secrets, endpoints: Endpoints) -> d
         "OFFERHUB_DB_ROLE_SECRET": secrets.db_role_secret,
         "OFFERHUB_MASTER_KEY": secrets.master_key,
         "OFFERHUB_KEY_PEPPER": secrets.key_pepper,
-        "OFFERHUB_WALLET_KEYS": secrets.wallet_keys,
         "OFFERHUB_WEBHOOK_SECRET_KEYS": secrets.webhook_secret_keys,
         "OFFERHUB_WEBHOOK_PRIVATE_NETWORKS": "true",
+        "OFFERHUB_SIGNER_SOCKET": str(signer_socket(settings)),
         **endpoints.stellar,
     }
     return told | ({"REDIS_URL": settings.redis_url} if settings.redis_url else {})
@@ -47,6 +51,22 @@ def of_process(shared_environment: dict[str, str], *, instance: str, port_file: 
         "OFFERHUB_HEALTH_PORT": "0",
         "OFFERHUB_HEALTH_PORT_FILE": str(port_file),
     }
+
+
+def of_signer(environment: dict[str, str], secrets: Secrets) -> dict[str, str]:
+    """Add what the signer alone is told: everything that opens or makes a signature."""
+    return environment | {
+        "OFFERHUB_WALLET_KEYS": secrets.wallet_keys,
+        "OFFERHUB_SIGNER_DB_SECRET": secrets.signer_db_secret,
+        "STELLAR_SPONSOR_SECRET": secrets.stellar_sponsor,
+        "STELLAR_TREASURY_SECRET": secrets.stellar_treasury,
+    }
+
+
+def signer_socket(settings: LocalSettings) -> Path:
+    """Name the signer's socket: in the state directory, unless that is too deep for the path of a unix socket."""
+    beside = settings.state_dir / "run" / "signer.sock"
+    return beside if len(str(beside)) < _SOCKET_PATH_MAX else Path(gettempdir()) / f"offerhub-{settings.stack_hash}.sock"
 
 
 def of_gateway(environment: dict[str, str], *, port: int, fd: int) -> dict[str, str]:

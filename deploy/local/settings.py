@@ -16,6 +16,9 @@ from deploy.local.errors import LocalError
 SERVICES: Final = ("ledger", "escrow", "payouts", "webhooks", "gateway")
 """In start order; the gateway comes last so that nobody is answered before somebody can obey."""
 
+SIGNER: Final = "signer"
+"""The process of payouts that alone opens wallets' keys; started before it, and in no number of its own."""
+
 DEFAULT_PORT: Final = 4000
 _PROCESSES_MAX: Final = 32
 _A_STACKS_DATABASE: Final = re.compile(r"offerhub_[0-9a-f]{10}")

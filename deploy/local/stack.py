@@ -27,7 +27,7 @@ from deploy.local.server_processes import (
     start_postgres,
 )
 from deploy.local.servers import database_named_in, require_broker, with_database
-from deploy.local.settings import SERVICES, LocalSettings
+from deploy.local.settings import SERVICES, SIGNER, LocalSettings
 from deploy.local.state import Run, RunningProcess, StateDir
 
 _MIGRATE_SECONDS: Final = 120.0
@@ -108,9 +108,11 @@ class Stack:
         self._endpoints = replace(await self._open_servers(choice), stellar=await self._open_network())
         self.state.keep_origin(choice.origin)
         told = environment.shared(self.settings, self._secrets(), self._endpoints)
-        await self._migrate(told)
+        await self._migrate(told | {"OFFERHUB_SIGNER_DB_SECRET": self._secrets().signer_db_secret})
         port = self._bind()
         self.api_url = f"http://127.0.0.1:{port}/api/v1"
+        if self.settings.processes["payouts"]:
+            self._spawn_service(SIGNER, 1, environment.of_signer(told, self._secrets()), port)
         for service in SERVICES:
             for number in range(1, self.settings.processes[service] + 1):
                 self._spawn_service(service, number, told, port)
@@ -168,7 +170,7 @@ class Stack:
         self._spawn(
             Command(
                 name=name,
-                arguments=[sys.executable, "-m", f"services.{service}"],
+                arguments=[sys.executable, "-m", "services.payouts.signer" if service == SIGNER else f"services.{service}"],
                 environment=env,
                 log=self.state.logs / f"{name}.log",
                 cwd=ROOT,
@@ -252,10 +254,10 @@ class Stack:
 
 
 async def end_processes(processes: Iterable[RunningProcess]) -> None:
-    """End processes: the gateway's, then the workers', then the servers they lean on."""
+    """End processes: the gateway's, then the workers', then the signer and the servers they lean on."""
     ranks: dict[int, list[RunningProcess]] = {}
     for process in processes:
-        rank = 2 if not process.service else 0 if process.service == "gateway" else 1
+        rank = 2 if process.service in {"", SIGNER} else 0 if process.service == "gateway" else 1
         ranks.setdefault(rank, []).append(process)
     for _, together in sorted(ranks.items()):
         await asyncio.gather(

@@ -35,9 +35,10 @@ class Secrets(msgspec.Struct, frozen=True):
     db_role_secret: str
     postgres_password: str
     stellar_issuer: str = ""
-    """Issues the dollars of the stack's own Stellar network. Empty, like the two below, in a stack older than its network."""
+    """Issues the dollars of the stack's own Stellar network. Empty, like those below, in a stack older than its network."""
     stellar_sponsor: str = ""
     stellar_treasury: str = ""
+    signer_db_secret: str = ""
 
 
 class ApiKeys(msgspec.Struct, frozen=True):
@@ -125,6 +126,14 @@ class StateDir:
     def secrets(self) -> Secrets:
         """Return the stack's secrets; the first call makes them."""
         kept = self._read("secrets.json", Secrets)
+        whole = self._completed(kept)
+        if whole != kept:
+            self._write("secrets.json", whole)
+        return whole
+
+    @staticmethod
+    def _completed(kept: Secrets | None) -> Secrets:
+        """Make up what is lacking: all of it in a new stack, what there was no need of in an old one."""
         if kept is None:
             kept = Secrets(
                 master_key=f"ohk_master_{secrets.token_hex(24)}",
@@ -134,12 +143,13 @@ class StateDir:
                 db_role_secret=secrets.token_hex(32),
                 postgres_password=secrets.token_hex(24),
             )
-        if not kept.stellar_issuer:
-            kept = msgspec.structs.replace(
-                kept, stellar_issuer=new_secret(), stellar_sponsor=new_secret(), stellar_treasury=new_secret()
-            )
-            self._write("secrets.json", kept)
-        return kept
+        return msgspec.structs.replace(
+            kept,
+            stellar_issuer=kept.stellar_issuer or new_secret(),
+            stellar_sponsor=kept.stellar_sponsor or new_secret(),
+            stellar_treasury=kept.stellar_treasury or new_secret(),
+            signer_db_secret=kept.signer_db_secret or secrets.token_hex(32),
+        )
 
     def api_keys(self) -> ApiKeys | None:
         """Return the keys made earlier, if any."""

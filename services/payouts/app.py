@@ -1,15 +1,15 @@
 """The payouts service put together."""
 
-import os
+from collections.abc import Callable, Sequence
 
 from libs.common.contracts.catalog import EVENTS
 from libs.common.contracts.envelope import REPLY_TYPE
-from libs.common.messaging.batch import Schema
-from libs.common.messaging.worker import Loop, Service
-from libs.common.persistence.sealing import KeyRing
+from libs.common.messaging.batch import Schema, Work
+from libs.common.messaging.worker import Loop, Parts, Service
+from libs.common.messaging.write_path import Prepare
 from services.payouts.clients.destinations import Destinations
-from services.payouts.clients.keys import minting
-from services.payouts.clients.signer import Signer
+from services.payouts.clients.signer import Signer, SignerClient
+from services.payouts.entrypoints.mover import moving
 from services.payouts.entrypoints.sweeper import sweep
 from services.payouts.handlers import (
     cancel_withdrawal,
@@ -20,6 +20,7 @@ from services.payouts.handlers import (
     refresh_withdrawal,
     settle_withdrawal,
 )
+from services.payouts.handlers.ask_for_keys import AddressBook
 from services.payouts.handlers.create_wallet import CreateWallet
 from services.payouts.handlers.create_withdrawal import CreateWithdrawals
 from services.payouts.handlers.look_at_destinations import DestinationBook
@@ -29,19 +30,16 @@ from services.payouts.store.rows import LOCK_ORDER
 
 
 def build(settings: PayoutsSettings, signer: Signer | None = None, *, idle_seconds: float = 0.5) -> Service:
-    """Name what the service obeys and answers; with a signer it also pays.
-
-    Raises:
-        ValueError: the ring of wallet keys is malformed.
-    """
-    ring = KeyRing.parse(settings.wallet_keys.get_secret_value(), entropy=os.urandom)
+    """Name what the service obeys and answers; with a signer it also pays."""
+    minter = SignerClient(settings.signer_socket)
+    book = AddressBook(minter, settings.network)
     destinations = DestinationBook(Destinations(settings.horizon_url, settings.usdc_issuer))
     return Service(
         name="payouts",
         schema=Schema(tables=(*LOCK_ORDER, *withdrawals.LOCK_ORDER)),
         use_cases={
             **{name: note_user for name in EVENTS if name.startswith("user.")},
-            "user.created": CreateWallet(settings.network, minting(os.urandom), ring),
+            "user.created": CreateWallet(settings.network, book.addresses),
             "CreateWithdrawal": CreateWithdrawals(unable=destinations.unable),
             "CancelWithdrawal": cancel_withdrawal,
             "RefreshWithdrawal": refresh_withdrawal,
@@ -54,9 +52,19 @@ def build(settings: PayoutsSettings, signer: Signer | None = None, *, idle_secon
             "GetWithdrawal": read_withdrawals.get_withdrawal,
             "ListWithdrawals": read_withdrawals.list_withdrawals,
         },
-        prepare=lambda _: destinations.look_up,
-        loops=(sweep, *_payers(settings, signer, idle_seconds)),
+        prepare=_both(book.look_up, destinations.look_up),
+        loops=(sweep, moving(minter, settings.network), *_payers(settings, signer, idle_seconds)),
     )
+
+
+def _both(first: Prepare, second: Prepare) -> Callable[[Parts], Prepare]:
+    """Do two things before each transaction."""
+
+    async def prepare(works: Sequence[Work]) -> None:
+        await first(works)
+        await second(works)
+
+    return lambda _: prepare
 
 
 def _payers(settings: PayoutsSettings, signer: Signer | None, idle_seconds: float) -> tuple[Loop, ...]:

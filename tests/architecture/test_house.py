@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("gateway", "ledger", "escrow", "payouts", "webhooks")
 ROOMS = {"entrypoints", "handlers", "domain", "store", "migrations", "clients", "console"}
 SINGLE_FILES = {"__init__.py", "__main__.py", "app.py", "settings.py", "pyproject.toml", "README.md"}
+SECOND_PROCESSES = {"payouts": {"signer.py"}}
 MONEY_ROOMS = (
     "libs/common/kernel",
     "libs/common/contracts",
@@ -120,7 +121,7 @@ def test_rules_and_contracts_are_typed_to_the_last_field() -> None:
 def test_a_service_has_the_rooms_every_service_has(service: str) -> None:
     entries = [path for path in (ROOT / "services" / service).iterdir() if path.name != "__pycache__"]
     assert {path.name for path in entries if path.is_dir() and any(path.rglob("*.py"))} <= ROOMS
-    assert {path.name for path in entries if path.is_file()} == SINGLE_FILES
+    assert {path.name for path in entries if path.is_file()} == SINGLE_FILES | SECOND_PROCESSES.get(service, set())
 
 
 @pytest.mark.parametrize("service", SERVICES)

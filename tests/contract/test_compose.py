@@ -71,6 +71,15 @@ def test_only_the_migration_knows_the_owners_password() -> None:
     assert knows == ["postgres", "migrate"]
 
 
+def test_only_the_signer_is_told_what_opens_and_what_signs() -> None:
+    for name in ("OFFERHUB_WALLET_KEYS", "STELLAR_SPONSOR_SECRET", "STELLAR_TREASURY_SECRET", "OFFERHUB_SIGNER_DB_SECRET"):
+        told = {service for service, block in COMPOSE["services"].items() if name in block.get("environment", {})}
+        assert told - {"migrate"} == {"signer"}, name
+    signer, payouts = COMPOSE["services"]["signer"], COMPOSE["services"]["payouts"]
+    assert (signer["build"], signer["volumes"]) == (payouts["build"], payouts["volumes"])
+    assert signer["command"] == ["python", "-m", "services.payouts.signer"]
+
+
 def test_only_the_gateway_is_reachable_from_the_host_and_only_over_loopback() -> None:
     ports = {name: block["ports"] for name, block in COMPOSE["services"].items() if "ports" in block}
     assert ports == {"gateway": ["127.0.0.1:${PORT:-4000}:4000"]}

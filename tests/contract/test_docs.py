@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from libs.common.contracts.topology import SERVICES as WORKERS
 from libs.common.kernel.transitions import Transitions
 from libs.common.settings import ServiceSettings
+from services.payouts.settings import SignerSettings
 
 ROOT = Path(__file__).parents[2]
 SERVICES = (*WORKERS, "gateway")
@@ -122,7 +123,7 @@ def _table(name: str) -> list[list[str]]:
 def _settings(service: str) -> type[ServiceSettings]:
     module = importlib.import_module(f"services.{service}.settings")
     found = [thing for thing in vars(module).values() if isinstance(thing, type) and issubclass(thing, ServiceSettings)]
-    return next(thing for thing in found if thing.__module__ == module.__name__)
+    return next(thing for thing in reversed(found) if thing.__name__ == f"{service.capitalize()}Settings")
 
 
 def _plain(value: Any) -> Any:
@@ -142,10 +143,15 @@ def _is_default(cell: str, value: object) -> bool:
 
 def test_the_configuration_table_is_what_the_settings_classes_read() -> None:
     read: dict[str, tuple[str, bool, Any]] = {}
-    readers: dict[str, type[ServiceSettings]] = {name: _settings(name) for name in SERVICES} | {"all": ServiceSettings}
+    readers: dict[str, type[ServiceSettings]] = {name: _settings(name) for name in SERVICES}
+    everybodys = {str(field.validation_alias) for field in ServiceSettings.model_fields.values()}
+    readers |= {"signer": SignerSettings, "all": ServiceSettings}
     for reader, kind in readers.items():
         for field in kind.model_fields.values():
-            read[str(field.validation_alias)] = (reader, field.is_required(), _plain(field.default))
+            name = str(field.validation_alias)
+            before = read.get(name)
+            both = f"{before[0]}, {reader}" if before and reader != "all" and name not in everybodys else reader
+            read[name] = (both, field.is_required(), _plain(field.default))
     told = {QUOTED.findall(row[0])[0]: row for row in _table("services")}
     assert {name: (row[1], row[2] == "required") for name, row in told.items()} == {
         name: (reader, required) for name, (reader, required, _) in read.items()

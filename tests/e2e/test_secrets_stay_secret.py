@@ -56,7 +56,7 @@ def canaries(stack: dict[str, str], state: Path) -> Canaries:
     """The secrets of the stack's settings, planted when it was set up."""
     birds = Canaries()
     kept = StateDir(state).secrets()
-    for name in ("master_key", "key_pepper", "db_role_secret"):
+    for name in ("master_key", "key_pepper", "db_role_secret", "signer_db_secret", "stellar_sponsor", "stellar_treasury"):
         birds.plant(f"the setting {name}", getattr(kept, name))
     for name in ("wallet_keys", "webhook_secret_keys"):
         birds.plant(f"the setting {name}", getattr(kept, name).partition(":")[2])

@@ -24,7 +24,7 @@ from services.payouts.settings import PayoutsSettings
 from tests.support.chain import PASSPHRASE, address, key
 from tests.support.horizon import Sandbox, sandbox
 from tests.support.market import as_process
-from tests.support.payouts import PAYOUTS
+from tests.support.payouts import PAYOUTS, a_signer
 from tests.support.withdrawals import Desk
 from tests.support.workers import until
 
@@ -78,11 +78,14 @@ class Bank:
     @contextlib.asynccontextmanager
     async def payouts(self, *, idle_seconds: float = 0.02, clock: Clock | None = None, **others: Any) -> AsyncIterator[Worker]:
         """Run one payouts process that pays."""
-        values: dict[str, Any] = PAYOUTS | {"horizon_url": self.chain.url, "database_url": self.desk.config.database_url} | others
-        service = build(PayoutsSettings(**values), self.signer, idle_seconds=idle_seconds)
-        service = replace(service, clock=clock or service.clock)
-        async with as_process("payouts", service, self.desk.config) as worker:
-            yield worker
+        owner_url = self.desk.config.database_url
+        async with a_signer(owner_url.get_secret_value()) as (minter, _):
+            told = {"horizon_url": self.chain.url, "database_url": owner_url, "signer_socket": minter.signer_socket}
+            values: dict[str, Any] = PAYOUTS | told | others
+            service = build(PayoutsSettings(**values), self.signer, idle_seconds=idle_seconds)
+            service = replace(service, clock=clock or service.clock)
+            async with as_process("payouts", service, self.desk.config) as worker:
+                yield worker
 
     @contextlib.asynccontextmanager
     async def ticking(self, seconds: float = 0.04) -> AsyncIterator[None]:

@@ -18,7 +18,7 @@ from libs.common.messaging.worker import Worker
 from services.payouts.app import build
 from services.payouts.settings import PayoutsSettings
 from tests.support.market import Market, as_process
-from tests.support.payouts import PAYOUTS
+from tests.support.payouts import PAYOUTS, a_signer
 
 ADDRESS = "GA7QYNF7SOWQ3GLR2BGMZEHXAVIRZA4KVWLTJJFC7MGXUA74P7UJVSGZ"
 
@@ -30,9 +30,10 @@ class Desk(Market):
     @contextlib.asynccontextmanager
     async def payouts(self, **others: Any) -> AsyncIterator[Worker]:
         """Run one payouts process."""
-        settings = PayoutsSettings(**({"database_url": self.config.database_url} | PAYOUTS | others))
-        async with as_process("payouts", build(settings), self.config) as worker:
-            yield worker
+        async with a_signer(self.config.database_url.get_secret_value()) as (signer, _):
+            told = {"database_url": self.config.database_url, **PAYOUTS, "signer_socket": signer.signer_socket, **others}
+            async with as_process("payouts", build(PayoutsSettings(**told)), self.config) as worker:
+                yield worker
 
     async def withdraw(self, user_id: str, units: int = 50, *, address: str = ADDRESS, **terms: Any) -> str:
         """Take a withdrawal on and return its id."""

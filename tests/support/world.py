@@ -21,7 +21,7 @@ from services.payouts.settings import PayoutsSettings
 from services.webhooks.app import build as build_webhooks
 from tests.e2e.market import Market
 from tests.support.gateway import Served, gateway_settings, make_key, serving
-from tests.support.payouts import PAYOUTS
+from tests.support.payouts import PAYOUTS, a_signer
 from tests.support.webhooks import webhooks_settings
 from tests.support.workers import running, settings, until
 
@@ -151,10 +151,11 @@ async def open_world(postgres_url: str, amqp_url: str, bus_prefix: str) -> Async
     config = settings(postgres_url, amqp_url, bus_prefix)
     url = SecretStr(postgres_url)
     escrow = EscrowSettings(database_url=url)  # type: ignore[call-arg]
-    payouts = PayoutsSettings(database_url=url, **PAYOUTS)
     webhooks = webhooks_settings(postgres_url, amqp_url, bus_prefix)
-    services = (build_ledger(), build_escrow(escrow), build_payouts(payouts), build_webhooks(webhooks))
     async with contextlib.AsyncExitStack() as stack:
+        signer, _ = await stack.enter_async_context(a_signer(postgres_url))
+        payouts = PayoutsSettings(database_url=url, **PAYOUTS | {"signer_socket": signer.signer_socket})
+        services = (build_ledger(), build_escrow(escrow), build_payouts(payouts), build_webhooks(webhooks))
         for service in services:
             await stack.enter_async_context(running(service, config))
         served = await stack.enter_async_context(serving(gateway_settings(postgres_url, amqp_url, bus_prefix)))

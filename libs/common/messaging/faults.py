@@ -29,6 +29,8 @@ POINTS: Final = (
     "slot.closed",
     "request.claimed",
     "request.answered",
+    "secrets.moved",
+    "keys.rewrapped",
 )
 
 _traps: dict[str, Callable[[], None]] = {}

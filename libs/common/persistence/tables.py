@@ -1,5 +1,6 @@
 """The columns every service's schema shares; SQLModel describes tables for migrations and tests, never at run time."""
 
+import re
 import types
 from datetime import datetime
 
@@ -7,7 +8,9 @@ from sqlalchemy import DateTime, Index, LargeBinary, MetaData, Text
 from sqlmodel import Field, SQLModel
 
 APPEND_ONLY = "append-only"
-"""The comment of a table that a service's role may read and insert into, and nothing else."""
+"""In the comment of a table that its role may read and insert into, and nothing else."""
+ONLY = re.compile(r"only (\w+)")
+"""Begins the comment of a table that this role has for itself: the service's own role can't even read it."""
 
 
 class InboxColumns(SQLModel):

@@ -1,26 +1,27 @@
-"""Give each new user a deposit wallet, whose secret is sealed before it is written anywhere."""
+"""Give each new user a deposit wallet, whose key the signer makes and keeps before the wallet is written anywhere."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from libs.common.contracts.envelope import Event
 from libs.common.contracts.events.payouts import WalletCreated
 from libs.common.kernel.ids import sibling_id
 from libs.common.messaging.use_cases import Announce, Context, Decision
-from libs.common.persistence.sealing import KeyRing
 from libs.common.persistence.state import Needs, State
-from services.payouts.clients.keys import MintKeypair
 from services.payouts.domain.networks import PROVIDER, Network
 from services.payouts.handlers import note_user
 from services.payouts.store.rows import PARTIES, WALLETS, WalletRow
 
+Addresses = Mapping[tuple[str, str], str]
+"""By (tenant, wallet id); a wallet's address never changes."""
+
 
 @dataclass(frozen=True, slots=True)
 class CreateWallet:
-    """Obeys `user.created`; needs a source of key pairs and a ring to seal them with."""
+    """Obeys `user.created`; needs the addresses that the signer gave."""
 
     network: Network
-    mint: MintKeypair = field(repr=False)
-    ring: KeyRing = field(repr=False)
+    minted: Addresses
 
     def needs(self, message: Event, context: Context) -> Needs:
         """See whether the user is known and has a wallet."""
@@ -39,15 +40,19 @@ class CreateWallet:
         return Decision(rows=(*noted.rows, (WALLETS, made)), events=(event,))
 
     def _made(self, user_id: str, context: Context) -> WalletRow:
-        keypair = self.mint()
+        wallet_id = wallet_id_of(user_id)
         return WalletRow(
             tenant=context.tenant,
-            id=sibling_id("wal", user_id),
+            id=wallet_id,
             user_id=user_id,
-            public_key=keypair.public_key,
+            public_key=self.minted[context.tenant, wallet_id],
             provider=PROVIDER,
             network=self.network,
-            sealed_secret=self.ring.seal(keypair.secret.encode(), context.tenant, user_id, keypair.public_key),
             sequence=1,
             created_at=context.now,
         )
+
+
+def wallet_id_of(user_id: str) -> str:
+    """Name a user's wallet."""
+    return sibling_id("wal", user_id)

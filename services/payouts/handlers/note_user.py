@@ -39,3 +39,8 @@ def party_of(message: Event, context: Context) -> PartyRow:
     """Read what an event says of its user."""
     said = _decode(message.data)
     return PartyRow(context.tenant, said.user_id, said.status, message.sequence)
+
+
+def user_of(message: Event) -> str:
+    """Read whom an event is about."""
+    return _decode(message.data).user_id

@@ -18,7 +18,7 @@ class PartyRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class WalletRow(msgspec.Struct, frozen=True, gc=False):
-    """A user's deposit wallet; `sealed_secret` is bound to (tenant, user, public key)."""
+    """A user's deposit wallet; its secret is in a table that only the signer reads."""
 
     tenant: str
     id: str
@@ -26,7 +26,6 @@ class WalletRow(msgspec.Struct, frozen=True, gc=False):
     public_key: str
     provider: str
     network: str
-    sealed_secret: bytes
     sequence: int
     created_at: datetime
 
@@ -48,7 +47,6 @@ WALLETS: Final = Table(
         "public_key": "text",
         "provider": "text",
         "network": "text",
-        "sealed_secret": "bytea",
         "sequence": "bigint",
         "created_at": "timestamptz",
     },

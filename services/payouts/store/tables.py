@@ -21,6 +21,7 @@ from libs.common.persistence.tables import add_inbox_and_outbox, schema_metadata
 
 metadata = schema_metadata("payouts")
 _INSTANT: Any = DateTime(timezone=True)
+_TEXTS: Any = ARRAY(Text)
 
 
 class Base(SQLModel):
@@ -49,6 +50,8 @@ class Wallet(Base, table=True):
     __table_args__: ClassVar[Any] = (
         Index("wallets_user", "tenant", "user_id", unique=True),
         Index("wallets_public_key", "public_key", "network", unique=True),
+        Index("wallets_to_move", "tenant", "id", postgresql_where=text("sealed_secret <> ''")),
+        Index("wallets_waiting", "network", "created_at", postgresql_where=text("chain_state = 'WAITING'")),
         CheckConstraint("network IN ('testnet', 'mainnet')", name="wallets_network_check"),
     )
     tenant: str = Field(sa_type=Text, primary_key=True)
@@ -58,8 +61,69 @@ class Wallet(Base, table=True):
     provider: str = Field(sa_type=Text)
     network: str = Field(sa_type=Text)
     sealed_secret: bytes = Field(sa_type=LargeBinary)
+    """Of before `wallet_secrets`; empty since then."""
+    chain_state: str = Field(sa_type=Text)
     sequence: int = Field(sa_type=BigInteger)
     created_at: datetime = Field(sa_type=DateTime(timezone=True))
+
+
+class WalletSecret(Base, table=True):
+    """Wallets' sealed seeds."""
+
+    __tablename__ = "wallet_secrets"
+    __table_args__: ClassVar[Any] = (
+        Index("wallet_secrets_public_key", "public_key", "network", unique=True),
+        {"comment": "only signer"},
+    )
+    tenant: str = Field(sa_type=Text, primary_key=True)
+    wallet_id: str = Field(sa_type=Text, primary_key=True)
+    public_key: str = Field(sa_type=Text)
+    network: str = Field(sa_type=Text)
+    version: int
+    kek_id: str = Field(sa_type=Text)
+    kek_version: int
+    wrapped_key: bytes = Field(sa_type=LargeBinary)
+    sealed_seed: bytes = Field(sa_type=LargeBinary)
+    created_at: datetime = Field(sa_type=_INSTANT)
+
+
+class Signature(Base, table=True):
+    """What the signer was asked and what it did, a chain of hashes."""
+
+    __tablename__ = "signatures"
+    __table_args__: ClassVar[Any] = ({"comment": "only signer, append-only"},)
+    position: int = Field(sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    kind: str = Field(sa_type=Text)
+    intent_id: str = Field(sa_type=Text)
+    transaction_hash: str = Field(sa_type=Text)
+    outcome: str = Field(sa_type=Text)
+    reason: str = Field(sa_type=Text)
+    signed_at: datetime = Field(sa_type=_INSTANT)
+    previous_hash: bytes = Field(sa_type=LargeBinary)
+    hash: bytes = Field(sa_type=LargeBinary)
+
+
+class Creation(Base, table=True):
+    """Accounts being made on the chain, a transaction each row."""
+
+    __tablename__ = "creations"
+    __table_args__: ClassVar[Any] = (
+        Index("creations_open", "network", "source", unique=True, postgresql_where=text("state = 'open'")),
+    )
+    id: str = Field(sa_type=Text, primary_key=True)
+    network: str = Field(sa_type=Text)
+    source: str = Field(sa_type=Text)
+    sequence: int = Field(sa_type=BigInteger)
+    tenants: list[str] = Field(sa_type=_TEXTS)
+    wallet_ids: list[str] = Field(sa_type=_TEXTS)
+    transaction_hash: str = Field(sa_type=Text)
+    hashes: list[str] = Field(sa_type=_TEXTS)
+    envelope: str = Field(sa_type=Text)
+    fee_max: int = Field(sa_type=BigInteger)
+    max_time: int = Field(sa_type=BigInteger)
+    state: str = Field(sa_type=Text)
+    outcome: str = Field(sa_type=Text)
+    created_at: datetime = Field(sa_type=_INSTANT)
 
 
 class Withdrawal(Base, table=True):

@@ -60,7 +60,16 @@ async def test_a_supervised_stack_survives_the_kill_of_each_of_its_processes(tmp
     await stack.start()
     watch = asyncio.create_task(stack.supervise())
     try:
-        assert set(stack.processes) == {"broker", "postgres", "horizon", "ledger-1", "payouts-1", "gateway-1", "gateway-2"}
+        assert set(stack.processes) == {
+            "broker",
+            "postgres",
+            "horizon",
+            "signer-1",
+            "ledger-1",
+            "payouts-1",
+            "gateway-1",
+            "gateway-2",
+        }
         assert await makes_a_user(stack.shell, "before")
         ledger = await last_ledger(stack.shell)
         for name in list(stack.processes):

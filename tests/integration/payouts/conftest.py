@@ -1,6 +1,6 @@
 """A payouts service on a migrated database and a real broker."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import asyncpg
@@ -8,14 +8,22 @@ import pytest
 
 from libs.common.kernel.ids import Tenant, new_id
 from libs.common.persistence.migrate import migrate
-from services.payouts.settings import PayoutsSettings
-from tests.support.payouts import PAYOUTS
+from services.payouts.settings import PayoutsSettings, SignerSettings
+from tests.support.payouts import PAYOUTS, a_signer
+from tests.support.servers import fresh_database
 from tests.support.workers import QUEUE_EXPIRES_MS, ROLE_SECRET
 
 
 @pytest.fixture
-async def config(postgres_url: str, amqp_url: str, bus_prefix: str) -> PayoutsSettings:
+async def signer(postgres_url: str) -> AsyncIterator[SignerSettings]:
+    """A signer that answers, on a migrated database."""
     await migrate(postgres_url, role_secret=ROLE_SECRET)
+    async with a_signer(postgres_url) as (settings, _):
+        yield settings
+
+
+@pytest.fixture
+async def config(signer: SignerSettings, postgres_url: str, amqp_url: str, bus_prefix: str) -> PayoutsSettings:
     values: dict[str, Any] = {
         "database_url": postgres_url,
         "db_role_secret": ROLE_SECRET,
@@ -23,6 +31,7 @@ async def config(postgres_url: str, amqp_url: str, bus_prefix: str) -> PayoutsSe
         "bus_prefix": bus_prefix,
         "queue_expires_ms": QUEUE_EXPIRES_MS,
         **PAYOUTS,
+        "signer_socket": signer.signer_socket,
     }
     return PayoutsSettings(**values)
 
@@ -38,3 +47,10 @@ async def owner(config: PayoutsSettings) -> AsyncIterator[asyncpg.Connection]:
 def tenant() -> Tenant:
     """A tenant of the test's own, since tests of a run share a database."""
     return Tenant(f"{new_id('req')}:live")
+
+
+@pytest.fixture
+def own_database(postgres_server_url: str) -> Iterator[str]:
+    """A database of the test's own, with its roles."""
+    with fresh_database(postgres_server_url) as url:
+        yield url

@@ -1,5 +1,7 @@
 """Every user gets one deposit wallet, and no dump of the database can spend from it."""
 
+import os
+
 import asyncpg
 import msgspec
 import pytest
@@ -11,11 +13,10 @@ from libs.common.contracts.queries.payouts import GetDepositAddress, GetWallet
 from libs.common.contracts.replies.payouts import DepositAddress, Wallet
 from libs.common.kernel.ids import Tenant, new_id
 from libs.common.messaging.worker import Worker
-from libs.common.persistence.sealing import KeyRing
+from libs.common.observability.metrics import RERUNS
 from services.payouts.app import build
 from services.payouts.settings import PayoutsSettings
 from services.webhooks.app import build as build_webhooks
-from tests.support.dumps import places, spellings
 from tests.support.events import event, publish
 from tests.support.webhooks import logged, webhooks_settings
 from tests.support.workers import die_at, kill, running, until
@@ -122,16 +123,17 @@ async def test_a_wallet_that_is_not_there_yet_is_not_found(config: PayoutsSettin
     assert [reply.refusal.code if reply.refusal else None for reply in replies] == ["WALLET_NOT_FOUND"] * 2
 
 
-async def test_a_dump_of_the_database_holds_no_secret(config: PayoutsSettings, owner: asyncpg.Connection, tenant: Tenant) -> None:
-    user_id = new_id("usr")
-    async with running(build(config), config):
-        await publish(config, [[_created(tenant, user_id)]])
+async def test_while_the_signer_is_away_users_wait_and_then_get_their_wallets(
+    config: PayoutsSettings, owner: asyncpg.Connection, tenant: Tenant
+) -> None:
+    away = config.model_copy(update={"signer_socket": f"{config.signer_socket}.later"})
+    async with running(build(away), away):
+        await publish(config, [[_created(tenant, new_id("usr"))]])
+
+        async def it_waits() -> bool:
+            return bool(RERUNS.labels("SignerUnavailableError")._value.get())
+
+        await until(it_waits)
+        assert await owner.fetchval("SELECT count(*) FROM payouts.inbox WHERE tenant = $1", tenant) == 0
+        os.symlink(config.signer_socket, away.signer_socket)  # noqa: PTH211 - a link is made at once
         await _has_wallets(owner, tenant, 1)
-    row = await owner.fetchrow("SELECT * FROM payouts.wallets WHERE tenant = $1", tenant)
-    assert row is not None
-    ring = KeyRing.parse(config.wallet_keys.get_secret_value(), entropy=bytes)
-    secret = ring.open(row["sealed_secret"], tenant, user_id, row["public_key"]).decode()
-    pair = Keypair.from_secret(secret)
-    assert pair.public_key == row["public_key"]
-    assert await places(owner, row["sealed_secret"]) == {"payouts.wallets.sealed_secret"}
-    assert await places(owner, *spellings(secret.encode()), *spellings(pair.raw_secret_key())) == set()

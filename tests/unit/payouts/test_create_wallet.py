@@ -1,14 +1,11 @@
-"""One wallet per user, whose secret is sealed before anything is written."""
+"""One wallet per user, with the address that the signer gave."""
 
 from datetime import UTC, datetime
-
-import msgspec
 
 from libs.common.contracts.envelope import Event, raw
 from libs.common.contracts.events.ledger import UserCreated
 from libs.common.kernel.ids import Tenant, new_id
 from libs.common.messaging.use_cases import Context, Decision
-from libs.common.persistence.sealing import KeyRing
 from libs.common.persistence.state import State
 from services.payouts.clients.keys import keypair_from
 from services.payouts.handlers.create_wallet import CreateWallet
@@ -17,8 +14,7 @@ from services.payouts.store.rows import PARTIES, WALLETS
 TENANT = Tenant("acme:live")
 CONTEXT = Context(TENANT, "evt_1", "", datetime(2026, 1, 1, tzinfo=UTC), "bat_1", new_id)
 PAIR = keypair_from(bytes(range(32)))
-RING = KeyRing.parse(f"k:{'44' * 32}", entropy=bytes)
-CREATE = CreateWallet("testnet", lambda: PAIR, RING)
+CREATE = CreateWallet("testnet", {(TENANT, "wal_7"): PAIR.public_key})
 
 
 def _created(sequence: int = 1, status: str = "ACTIVE") -> Event:
@@ -39,17 +35,6 @@ def test_a_new_user_gets_a_wallet_and_the_world_hears_of_it() -> None:
     assert wallet is not None
     assert (wallet.id, wallet.public_key, wallet.network) == ("wal_7", PAIR.public_key, "testnet")
     assert [(event.type, event.aggregate, event.sequence) for event in decision.events] == [("wallet.created", "wallet:wal_7", 1)]
-
-
-def test_the_secret_is_sealed_for_this_wallet_and_told_to_nobody() -> None:
-    state = State()
-    decision = CREATE.decide(state, _created(), CONTEXT)
-    _apply(state, decision)
-    wallet = state.get(WALLETS, (TENANT, "usr_7"))
-    assert wallet is not None
-    assert PAIR.secret.encode() not in wallet.sealed_secret
-    assert RING.open(wallet.sealed_secret, TENANT, "usr_7", PAIR.public_key).decode() == PAIR.secret
-    assert PAIR.secret.encode() not in msgspec.json.encode([event.data for event in decision.events])
 
 
 def test_the_same_user_again_makes_no_second_wallet() -> None:

@@ -11,7 +11,6 @@ from libs.common.contracts.envelope import Event, raw
 from libs.common.contracts.events.ledger import UserCreated, UserStatusChanged, UserUpdated
 from libs.common.kernel.ids import Tenant, new_id
 from libs.common.messaging.use_cases import Context
-from libs.common.persistence.sealing import KeyRing
 from libs.common.persistence.state import State
 from services.payouts.clients.keys import keypair_from
 from services.payouts.handlers import note_user
@@ -20,7 +19,7 @@ from services.payouts.store.rows import PARTIES, WALLETS, PartyRow
 
 TENANT = Tenant("acme:live")
 CONTEXT = Context(TENANT, "evt_1", "", datetime(2026, 1, 1, tzinfo=UTC), "bat_1", new_id)
-CREATE = CreateWallet("testnet", lambda: keypair_from(bytes(32)), KeyRing.parse(f"k:{'44' * 32}", entropy=bytes))
+CREATE = CreateWallet("testnet", {(TENANT, "wal_7"): keypair_from(bytes(32)).public_key})
 HISTORY: list[tuple[str, msgspec.Struct]] = [
     ("user.created", UserCreated("usr_7", "ext-7", None, "BOTH", "ACTIVE", {})),
     ("user.suspended", UserStatusChanged("usr_7", "ext-7", "SUSPENDED", None, "")),

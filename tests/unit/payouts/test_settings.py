@@ -10,7 +10,8 @@ from stellar_sdk import Keypair, StrKey
 
 from services.payouts.domain.strkey import is_account, is_secret, seed_of
 from services.payouts.settings import PayoutsSettings
-from tests.support.payouts import PAYOUTS
+from tests.support.chain import key
+from tests.support.payouts import PAYOUTS, signer_settings
 
 TESTNET = "Test SDF Network ; September 2015"
 MAINNET = "Public Global Stellar Network ; September 2015"
@@ -36,7 +37,7 @@ def test_a_sandbox_on_this_machine_and_the_public_networks_are_taken() -> None:
 def test_nothing_of_the_network_is_assumed(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
     told = {
         "DATABASE_URL": "postgresql://h/d",
-        "OFFERHUB_WALLET_KEYS": PAYOUTS["wallet_keys"],
+        "OFFERHUB_SIGNER_SOCKET": "/run/signer.sock",
         "STELLAR_NETWORK": "testnet",
         "STELLAR_HORIZON_URL": "http://127.0.0.1:9",
         "STELLAR_NETWORK_PASSPHRASE": TESTNET,
@@ -83,3 +84,18 @@ def test_addresses_and_secrets_are_told_apart_as_stellars_own_library_does(seed:
 )
 def test_what_is_no_address_is_none(text: str) -> None:
     assert not is_account(text)
+
+
+@pytest.mark.parametrize("name", ["sponsor_secret", "treasury_secret"])
+@pytest.mark.parametrize("wrong", ["", "S", key("a").public_key, f"{key('a').secret}A"])
+def test_a_secret_that_is_none_is_refused_and_not_shown(name: str, wrong: str) -> None:
+    with pytest.raises(ValidationError, match="no Stellar secret") as refused:
+        signer_settings("postgresql://h/d", **{name: wrong})
+    assert not wrong or wrong not in str(refused.value) or len(wrong) == 1
+
+
+def test_the_users_who_may_ask_are_read_from_their_ids() -> None:
+    assert signer_settings("postgresql://h/d", peers="1000, 33").peers == (1000, 33)
+    assert signer_settings("postgresql://h/d", peers="").peers == ()
+    with pytest.raises(ValidationError):
+        signer_settings("postgresql://h/d", peers="root")
