@@ -1,6 +1,6 @@
 """Replays: a part of the event log delivered to a webhook endpoint again."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from fastapi import Body, Query
@@ -22,10 +22,20 @@ _place: Final = msgspec.json.Decoder(LogPlace)
 LogPosition = Annotated[int, Field(ge=1, le=10**18 - 1), WHOLE]
 
 
+def _not_both(position: str, instant: str) -> dict[str, Any]:
+    kinds = {position: {"type": "integer"}, instant: {"type": "string"}}
+    return {"not": {"required": [position, instant], "properties": kinds}}
+
+
 class NewReplay(Fields):
     """Which part of the log, what of it, and how fast."""
 
-    model_config = example(created_after="2026-02-10T14:00:00Z", only="undelivered", per_second=50)
+    model_config = example(
+        {"allOf": [_not_both("from_position", "created_after"), _not_both("to_position", "created_before")]},
+        created_after="2026-02-10T14:00:00Z",
+        only="undelivered",
+        per_second=50,
+    )
 
     from_position: LogPosition | None = None
     """The first position; without it and `created_after` the log's beginning."""
