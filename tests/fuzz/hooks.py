@@ -79,6 +79,8 @@ def _spelled(body: dict[str, Any]) -> dict[str, Any]:
         spelled["expires_at"] = "2099-12-31"
     if isinstance(amount := body.get("amount"), str):
         spelled["amount"] = _HUGE.sub(r"\1", amount)
+    if isinstance(milestones := body.get("milestones"), list):
+        spelled["milestones"] = [each | {"ref": f"m{number}"} for number, each in enumerate(milestones, 1)]
     for end in ("to_position", "created_before"):  # must not come before the beginning, nor after the log's end
         spelled.pop(end, None)
     if "metadata" in body:

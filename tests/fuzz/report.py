@@ -38,10 +38,10 @@ Seed {seed}, {minutes:g} minutes, schemathesis {version}, commit {commit}.
 - NUL is not sent: no text takes it.
 
 The ids in three of four requests are replaced by ones that exist and hosts in URLs by this machine. What a schema does not say is
-made good where all else is: ranges of addresses, instants that must lie ahead, integers of more than 64 bits in metadata, and
-amounts of more than six digits before the point, of which a user could not hold a hundred. Cursors are left out, because only
-an answer can give one, and so are the end of a replay, which depends on its beginning and on the log, and what only the
-stream takes from the list of events.
+made good where all else is: ranges of addresses, instants that must lie ahead, integers of more than 64 bits in metadata, refs
+that an order has twice, and amounts of more than six digits before the point, of which a user could not hold a hundred. Cursors
+are left out, because only an answer can give one, and so are the end of a replay, which depends on its beginning and on the
+log, and what only the stream takes from the list of events.
 """
 
 

@@ -148,7 +148,7 @@ def _on_withdrawal(body: Mapping[str, Any] | None = None) -> Recipe:
 
 
 async def _new_webhook(shop: Shop) -> Attempt:
-    return Attempt(body={"url": f"http://127.0.0.1:9/{shop.mark}", "events": ["webhook.exhausted"]})
+    return Attempt(body={"url": f"{shop.hooks}/{shop.mark}", "events": ["webhook.exhausted"]})
 
 
 async def _delete_webhook(shop: Shop) -> Attempt:

@@ -22,6 +22,7 @@ from services.webhooks.app import build as build_webhooks
 from tests.e2e.market import Market
 from tests.support.gateway import Served, gateway_settings, make_key, serving
 from tests.support.payouts import PAYOUTS, a_signer
+from tests.support.receiver import receiving
 from tests.support.webhooks import webhooks_settings
 from tests.support.workers import running, settings, until
 
@@ -40,6 +41,8 @@ class Shop:
     marketplace: str
     mode: str
     served: Served
+    hooks: str
+    """Where somebody takes deliveries: an endpoint that only fails would be deactivated in the middle of a test."""
     mark: str = field(default_factory=lambda: f"mark{secrets.token_hex(8)}")
     """Stands in every text of this shop: wherever it turns up, something of this shop is shown."""
     keys: dict[str, str] = field(default_factory=dict)
@@ -101,18 +104,18 @@ class Shop:
         return await make_key(self.served, **(wanted | fields))
 
     async def webhook(self) -> str:
-        """A new endpoint; nothing listens there."""
-        body = {"url": f"http://127.0.0.1:9/{self.mark}", "events": ["webhook.exhausted"], "description": self.mark}
+        """A new endpoint, which takes everything."""
+        body = {"url": f"{self.hooks}/{self.mark}", "events": ["webhook.exhausted"], "description": self.mark}
         webhook: str = (await self.make("/webhooks", body))["id"]
         return webhook
 
     async def delivery(self, webhook: str) -> str:
-        """A delivery to an endpoint that was given up: the one of a test event."""
+        """A delivery that is over: the one of a test event."""
         delivery: str = (await self.make(f"/webhooks/{webhook}/test"))["id"]
 
         async def is_over() -> bool:
             shown = await self.market.get(f"/webhooks/{webhook}/deliveries/{delivery}")
-            return shown.status_code == 200 and shown.json()["data"]["state"] == "EXHAUSTED"
+            return shown.status_code == 200 and shown.json()["data"]["state"] == "DELIVERED"
 
         await until(is_over)
         return delivery
@@ -162,8 +165,9 @@ async def open_world(postgres_url: str, amqp_url: str, bus_prefix: str) -> Async
         await served.gateway.link.wait_up(10)
         owner = await asyncpg.connect(postgres_url)
         stack.push_async_callback(owner.close)
+        hooks = (await stack.enter_async_context(receiving())).url
         places = (("shop", "live"), ("rival", "live"), ("shop", "test"))
-        shops = [Shop(marketplace, mode, served) for marketplace, mode in places]
+        shops = [Shop(marketplace, mode, served, hooks) for marketplace, mode in places]
         for shop in shops:
             await _set_up(shop, owner)
         yield World(served, owner, *shops)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from libs.common.contracts.commands.webhooks import CreateEndpoint
 from libs.common.contracts.events.webhooks import EndpointEvent
-from libs.common.messaging.use_cases import Announce, Context, Decision
+from libs.common.messaging.use_cases import Announce, Context, Decision, refuse
 from libs.common.persistence.sealing import KeyRing
 from libs.common.persistence.state import Needs, State
 from services.webhooks.domain.endpoints import ENDPOINTS_MAX, Problem, description_problem, filters_problem, pace_problem
@@ -33,10 +33,10 @@ class CreateEndpointUseCase:
         if known is not None:
             return Decision(reply=endpoint_view(known))
         problem = self._problem(message)
-        if problem is None and len(state.under(SUBSCRIPTIONS, (context.tenant,))) >= ENDPOINTS_MAX:
-            problem = Problem("url", f"there are {ENDPOINTS_MAX} endpoints already; delete one first")
         if problem is not None:
             return Decision(reply=not_allowed(problem))
+        if len(state.under(SUBSCRIPTIONS, (context.tenant,))) >= ENDPOINTS_MAX:
+            return refuse("INVALID_STATE", f"There are {ENDPOINTS_MAX} webhook endpoints already; delete one first")
         return self._registered(message, context)
 
     def _problem(self, message: CreateEndpoint) -> Problem | None:

@@ -46,6 +46,7 @@ class FakeShop:
 
     mark = marketplace = "shop"
     mode = "live"
+    hooks = "http://127.0.0.1:9"
 
     def __init__(self) -> None:
         self.sample = Anything()

@@ -98,7 +98,9 @@ def test_a_tenant_has_a_limited_number_of_endpoints() -> None:
     state = State()
     for number in range(ENDPOINTS_MAX):
         state.put(SUBSCRIPTIONS, SubscriptionRow(TENANT, f"wh_{number}x", ("*",)))
-    assert isinstance(CREATE.decide(state, _create(), CONTEXT).reply, Refusal)
+    reply = CREATE.decide(state, _create(), CONTEXT).reply
+    assert isinstance(reply, Refusal)
+    assert reply.code == "INVALID_STATE"
 
 
 def test_deleting_takes_the_secret_with_it() -> None:

@@ -183,7 +183,7 @@ async def delete_webhook(call: Calling, webhook_id: str) -> Answer:
 
 
 OPERATIONS = (
-    Operation("POST", "/webhooks", create_webhook, Scope.WRITE, RegisteredEndpoint, status=201),
+    Operation("POST", "/webhooks", create_webhook, Scope.WRITE, RegisteredEndpoint, status=201, codes=("INVALID_STATE",)),
     Operation("GET", "/webhooks", list_webhooks, Scope.READ, Endpoint, is_list=True),
     Operation("GET", "/webhooks/{webhook_id}", get_webhook, Scope.READ, Endpoint),
     Operation("GET", "/webhooks/{webhook_id}/health", get_webhook_health, Scope.READ, EndpointHealth),
