@@ -12,10 +12,10 @@ LAUNCH := $(BIN)/python -m deploy.local
 FAST_TESTS := tests/unit tests/contract tests/architecture
 SLOW_TESTS := tests/integration tests/e2e
 
-.PHONY: help setup up start stop restart clean status demo test check fmt docs bench fuzz chaos soak migration lock-check
+.PHONY: help setup up start stop restart clean status demo test check fmt docs bench bench-payouts bench-webhooks fuzz chaos soak migration lock-check
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Install everything into .venv (needs Python 3.11 or later, nothing else)
 
@@ -70,6 +70,12 @@ docs: setup ## Write anew what is made from the code: docs/errors, docs/openapi.
 
 bench: setup ## Measure throughput and latency, write docs/benchmarks.md
 	$(BIN)/python -m tests.bench
+
+bench-webhooks: setup ## Measure deliveries: how many, how soon, beside whom; writes docs/benchmarks-webhooks.md
+	$(BIN)/python -m tests.bench_webhooks
+
+bench-payouts: setup ## Measure withdrawals from the API to the chain, write docs/benchmarks-payouts.md
+	$(BIN)/python -m tests.bench.payouts
 
 fuzz: setup ## Fuzz the API by its OpenAPI document, 20 minutes or make fuzz minutes=5; writes docs/fuzzing.md
 	$(BIN)/python -m tests.fuzz --minutes $(or $(minutes),20)

@@ -94,6 +94,8 @@ def of_shell(
         "OFFERHUB_BUS_PREFIX": settings.bus_prefix,
         **endpoints.stellar,
     }
+    if endpoints.stellar:
+        told["OFFERHUB_SANDBOX_ISSUER_SECRET"] = secrets.stellar_issuer
     if settings.redis_url:
         told["REDIS_URL"] = settings.redis_url
     return told | of_processes(processes)

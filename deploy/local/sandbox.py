@@ -46,9 +46,20 @@ async def start_horizon(settings: LocalSettings, state: StateDir, spawn: Spawn) 
 def command(settings: LocalSettings, state: StateDir, *, port: int) -> Command:
     """Name the sandbox's process."""
     files = ("--port-file", str(state.ports / f"{NAME}.port"), "--state", str(state.chain))
+    pace = ("--close-ms", str(settings.ledger_ms))
     return Command(
         name=NAME,
-        arguments=[sys.executable, "-m", "deploy.sandbox.horizon", "--port", str(port), "--passphrase", PASSPHRASE, *files],
+        arguments=[
+            sys.executable,
+            "-m",
+            "deploy.sandbox.horizon",
+            "--port",
+            str(port),
+            "--passphrase",
+            PASSPHRASE,
+            *files,
+            *pace,
+        ],
         environment={**settings.base_environment, "PYTHONUNBUFFERED": "1"},
         log=state.logs / f"{NAME}.log",
         cwd=ROOT,

@@ -46,6 +46,8 @@ class LocalSettings:
     redis_url: str = ""
     horizon_url: str = ""
     """The Stellar network to use; empty starts a sandbox."""
+    ledger_ms: int = 1_000
+    """The time between the sandbox's ledgers."""
     base_environment: Mapping[str, str]
     """What every process inherits from the shell."""
 
@@ -84,6 +86,7 @@ def read(environment: Mapping[str, str] | None = None) -> LocalSettings:
         amqp_url="" if sourced else env.get("AMQP_URL", ""),
         redis_url=env.get("REDIS_URL", ""),
         horizon_url="" if sourced else env.get("STELLAR_HORIZON_URL", ""),
+        ledger_ms=_number(env.get("OFFERHUB_LEDGER_MS") or "1000", name="OFFERHUB_LEDGER_MS", highest=60_000),
         base_environment=dict(env),
     )
 

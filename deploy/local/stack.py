@@ -6,11 +6,11 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
-from deploy.local import api, environment, listening, sandbox
+from deploy.local import api, environment, listening, network, sandbox
 from deploy.local.choice import Choice, choose
 from deploy.local.databases import create_database, require_database
 from deploy.local.environment import Endpoints
@@ -116,7 +116,7 @@ class Stack:
         for service in SERVICES:
             for number in range(1, self.settings.processes[service] + 1):
                 self._spawn_service(service, number, told, port)
-        await self._await_ready()
+        await _together(self._await_ready(), self._furnish_network(told))
         if self.settings.processes["gateway"]:
             keys = await api.keys_for(self.api_url, master_key=self._secrets().master_key, kept=self.state.api_keys())
             self.state.keep_api_keys(keys)
@@ -144,6 +144,16 @@ class Stack:
         port = await sandbox.start_horizon(self.settings, self.state, self._spawn)
         self.health_ports[sandbox.NAME] = port
         return sandbox.variables(port, issuer_secret=self._secrets().stellar_issuer)
+
+    async def _furnish_network(self, told: dict[str, str]) -> None:
+        """Have accounts and money on the stack's own network; on another one that is a person's to decide."""
+        if sandbox.NAME not in self.processes:
+            return
+        url = self._endpoints.stellar["STELLAR_HORIZON_URL"]
+        await network.fund(url, self._secrets())
+        await self._await_one(self.processes[f"{SIGNER}-1"], time.monotonic() + READY_SECONDS)
+        await network.prepare(url, told, self.state)
+        await network.endow(url, self._secrets())
 
     async def _migrate(self, told: dict[str, str]) -> None:
         arguments = [sys.executable, "-m", "libs.common.persistence.migrate"]
@@ -263,6 +273,17 @@ async def end_processes(processes: Iterable[RunningProcess]) -> None:
         await asyncio.gather(
             *(end(one.identity, stop_signal=signal.Signals(one.stop_signal), deadline_seconds=STOP_SECONDS) for one in together)
         )
+
+
+async def _together(*works: Coroutine[Any, Any, None]) -> None:
+    """Do several things at once; when one fails the others are called off."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
 
 def _age(child: Child) -> float:

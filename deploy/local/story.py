@@ -1,4 +1,4 @@
-"""A whole marketplace story over HTTP: from a buyer's balance through escrow to the seller's, with a signed webhook received."""
+"""A whole marketplace story over HTTP: from a deposit through escrow to a withdrawal, with a signed webhook received."""
 
 import asyncio
 import hashlib
@@ -12,6 +12,7 @@ import httpx
 from standardwebhooks.webhooks import Webhook
 
 from deploy.local.receiver import Receiver
+from deploy.local.story_chain import Network, NetworkError
 
 SECRET: Final = "the-demo-marketplace-secret"  # noqa: S105 - the story's own, told aloud
 DEADLINE_SECONDS: Final = 20.0
@@ -58,10 +59,15 @@ class Teller:
         return answer.json()["data"]
 
 
+async def _usd(tell: Teller, user_id: str) -> dict[str, Any]:
+    lines: list[dict[str, Any]] = (await tell.get(f"/users/{user_id}/balance"))["balances"]
+    nothing = {"currency": "USD", "available": "0.00", "held": "0.00"}
+    return next((line for line in lines if line["currency"] == "USD"), nothing)
+
+
 async def _balances(tell: Teller, people: dict[str, str]) -> None:
     for name, user_id in people.items():
-        lines = (await tell.get(f"/users/{user_id}/balance"))["balances"]
-        usd = next(line for line in lines if line["currency"] == "USD")
+        usd = await _usd(tell, user_id)
         tell.say(f"       {name:<6} available {usd['available']:>8}   held {usd['held']:>8}")
 
 
@@ -99,8 +105,41 @@ def _verify(delivery: tuple[dict[str, str], bytes], signing_key: str) -> str:
     return expected
 
 
-async def tell_story(tell: Teller, receiver: Receiver) -> None:
+async def _money_comes_in(tell: Teller, network: Network | None, buyer_id: str, address: str, nonce: str) -> None:
+    if network is None:
+        terms = {"amount": "250.00", "currency": "USD", "reference": f"demo-{nonce}"}
+        await tell.post(f"/users/{buyer_id}/balance/credit", terms, who="support")
+        tell.say("Support credits the buyer with 250.00 USD")
+        return
+    paid = await network.pay_in(address, "250.00")
+    tell.say(f"The buyer pays 250.00 USDC in, on the Stellar network: {paid[:16]}…")
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while (await _usd(tell, buyer_id))["available"] != "250.00":
+        if time.monotonic() > deadline:
+            raise StoryError("the deposit is not credited")
+        await asyncio.sleep(0.05)
+    tell.say("… and it is credited")
+
+
+async def _money_goes_out(tell: Teller, network: Network, seller_id: str, elsewhere: str) -> None:
+    body = {"user_id": seller_id, "amount": "60.00", "currency": "USD", "destination": {"type": "stellar", "address": elsewhere}}
+    made = await tell.post("/withdrawals", body, expect=201)
+    tell.say(f"The seller withdraws 60.00 as {made['id']} to {elsewhere[:12]}…: {made['status']}")
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while (made := await tell.get(f"/withdrawals/{made['id']}"))["status"] != "COMPLETED":
+        if made["status"] in ("FAILED", "CANCELED") or time.monotonic() > deadline:
+            raise StoryError(f"the withdrawal is {made['status']}")
+        await asyncio.sleep(0.1)
+    paid = made["transaction"]["hash"]
+    tell.say(f"{made['status']} by transaction {paid}")
+    if ("60.0000000", elsewhere) not in [(amount, to) for to, amount in await network.payments_of(paid)]:
+        raise StoryError(f"the network's transaction {paid} does not pay 60.00 to {elsewhere}")
+    tell.say("       the network itself shows it under that hash: 60.0000000 USDC to the same address")
+
+
+async def tell_story(tell: Teller, receiver: Receiver, network: Network | None) -> None:
     """Play the story and check every turn of it."""
+    stranger = asyncio.ensure_future(network.somebody()) if network else None
     endpoint = await tell.post(
         "/webhooks", {"url": receiver.url, "events": ["escrow.*", "order.closed"], "secret": SECRET}, expect=201
     )
@@ -112,12 +151,7 @@ async def tell_story(tell: Teller, receiver: Receiver) -> None:
     tell.say(f"Two people sign up: buyer {buyer['id']}, seller {seller['id']}")
     wallet = await _wallet(tell, buyer["id"])
     tell.say(f"Each gets a deposit wallet of their own; the buyer's is {wallet['address']}")
-    await tell.post(
-        f"/users/{buyer['id']}/balance/credit",
-        {"amount": "250.00", "currency": "USD", "reference": f"demo-{nonce}"},
-        who="support",
-    )
-    tell.say("Support credits the buyer with 250.00 USD")
+    await _money_comes_in(tell, network, buyer["id"], wallet["address"], nonce)
     await _balances(tell, people)
     order = await tell.post(
         "/orders",
@@ -162,6 +196,9 @@ async def tell_story(tell: Teller, receiver: Receiver) -> None:
     if (final["status"], final["final_status"]) != ("CLOSED", "RELEASED"):
         raise StoryError(f"the order ended {final['status']} {final['final_status']}")
     tell.say(f"Order {order['id']} is {final['status']}, {final['final_status']}")
+    if network is not None and stranger is not None:
+        await _money_goes_out(tell, network, seller["id"], await stranger)
+        await _balances(tell, people)
     records = await _records(tell, order["id"])
     tell.say("Everything is on record:")
     for record in reversed(records):
@@ -183,8 +220,8 @@ async def main() -> int:
         tell = Teller(api, support)
         sys.stdout.write(f"\nA marketplace story, over {url}\n\n")
         try:
-            await tell_story(tell, receiver)
-        except (StoryError, httpx.HTTPError, TimeoutError) as error:
+            await tell_story(tell, receiver, Network.of_environment())
+        except (StoryError, NetworkError, httpx.HTTPError, TimeoutError) as error:
             sys.stdout.write(f"\nThe story broke off: {error}\n")
             return 1
         tell.say(f"The end: {tell.count} requests changed the world, {len(receiver.deliveries)} webhooks told of it.")

@@ -23,18 +23,19 @@ from services.escrow.handlers import (
     settle_journal,
 )
 from services.escrow.handlers.create_order import CreateOrders
-from services.escrow.handlers.know_parties import know_parties
+from services.escrow.handlers.know_parties import PartyBook
 from services.escrow.settings import EscrowSettings
 from services.escrow.store.rows import LOCK_ORDER
 
 
 def build(settings: EscrowSettings) -> Service:
     """Name what escrow obeys, hears and answers."""
+    parties = PartyBook()
     return Service(
         name="escrow",
         schema=Schema(tables=LOCK_ORDER),
         use_cases={
-            "CreateOrder": CreateOrders(settings.platform_fee_bps),
+            "CreateOrder": CreateOrders(settings.platform_fee_bps, parties.known),
             "ReserveOrder": reserve_order,
             "CancelOrder": cancel_order,
             "CompleteMilestone": complete_milestone,
@@ -58,6 +59,6 @@ def build(settings: EscrowSettings) -> Service:
             "ListDisputes": read_disputes.list_disputes,
             "ListComments": read_disputes.list_comments,
         },
-        prepare=know_parties,
+        prepare=parties.looking_up,
         loops=(sweep,),
     )

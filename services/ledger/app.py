@@ -18,6 +18,7 @@ def build() -> Service:
             "GetUsers": readers.get_users,
             "ListUsers": readers.list_users,
             "GetBalance": readers.get_balance,
+            "GetExternalBalance": readers.get_external_balance,
             "ListEntries": read_history.list_entries,
         },
     )

@@ -1,17 +1,24 @@
 """What the payouts service reads from the environment."""
 
+from datetime import timedelta
 from typing import Annotated, Final, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from libs.common.kernel.money import UNIT
 from libs.common.settings import ServiceSettings
+from services.payouts.domain.deposit_address import WalletMode
 from services.payouts.domain.networks import Network, mismatch
 from services.payouts.domain.strkey import is_account, is_secret
+from services.payouts.domain.withdrawal_limits import Limits
 
+MAX_UNITS: Final = 10**11
 MAX_CHANNELS: Final = 18
 """So that the treasury and all channels are made in one transaction, which takes at most twenty signatures."""
+Units = Annotated[int | None, Field(ge=1, le=MAX_UNITS), BeforeValidator(lambda value: None if value == "" else value)]
+"""Whole units of a currency; empty: none."""
 _THIS_MACHINE: Final = ("127.0.0.1", "::1", "localhost")
 
 
@@ -47,6 +54,43 @@ class StellarSettings(ServiceSettings):
 
 class PayoutsSettings(StellarSettings):
     """A payouts process knows no secret but its database role's."""
+
+    wallets: WalletMode = Field("accounts", validation_alias="STELLAR_WALLETS")
+    """`accounts`: each user has a Stellar account; `pooled`: all share the treasury, and a memo tells them apart."""
+    maximum: Units = Field(None, validation_alias="OFFERHUB_WITHDRAWAL_MAXIMUM")
+    """Of one withdrawal, in whole units of its currency, as all amounts below; empty: none."""
+    user_daily: Units = Field(None, validation_alias="OFFERHUB_WITHDRAWAL_USER_DAILY")
+    """What a user may withdraw a day (UTC)."""
+    daily: Units = Field(None, validation_alias="OFFERHUB_WITHDRAWAL_DAILY")
+    """What all users of a marketplace and mode may withdraw a day."""
+    second_factor_over: Units = Field(10_000, validation_alias="OFFERHUB_WITHDRAWAL_SECOND_FACTOR_OVER")
+    """Above this a code of the user's second factor is asked for; empty: never."""
+    approval_over: Units = Field(50_000, validation_alias="OFFERHUB_WITHDRAWAL_APPROVAL_OVER")
+    """Above this a second API key must approve; empty: never."""
+    cool_off_seconds: int = Field(0, validation_alias="OFFERHUB_WITHDRAWAL_COOL_OFF_SECONDS", ge=0, le=30 * 86_400)
+    """How long a withdrawal to a destination that is new to its user waits before it leaves."""
+    flag_over: Units = Field(1_000, validation_alias="OFFERHUB_WITHDRAWAL_FLAG_OVER")
+    """Amounts up to this are never flagged; empty: no amount is."""
+    flag_count: int = Field(10, validation_alias="OFFERHUB_WITHDRAWAL_FLAG_COUNT", ge=1)
+    """More withdrawals of a user in a day are flagged."""
+
+    @property
+    def limits(self) -> Limits:
+        """What withdrawals are checked against, in stroops."""
+
+        def stroops(units: int | None) -> int | None:
+            return None if units is None else units * UNIT
+
+        return Limits(
+            maximum=stroops(self.maximum),
+            user_daily=stroops(self.user_daily),
+            daily=stroops(self.daily),
+            second_factor_over=stroops(self.second_factor_over),
+            approval_over=stroops(self.approval_over),
+            cool_off=timedelta(seconds=self.cool_off_seconds),
+            flag_over=stroops(self.flag_over),
+            flag_count=self.flag_count,
+        )
 
 
 class SignerSettings(StellarSettings):

@@ -31,7 +31,7 @@ from services.webhooks.handlers import (
 )
 from services.webhooks.handlers.create_endpoint import CreateEndpointUseCase
 from services.webhooks.handlers.deliver import Courier, Policy
-from services.webhooks.handlers.keep_attempts import AttemptKeeper
+from services.webhooks.handlers.keep_days import DayKeeper
 from services.webhooks.handlers.know_hosts import Hosts
 from services.webhooks.handlers.log_event import LogEvent
 from services.webhooks.handlers.read_health import HealthReader
@@ -39,7 +39,10 @@ from services.webhooks.handlers.replay import Replayer
 from services.webhooks.handlers.rotate_secret import RotateSecretUseCase
 from services.webhooks.handlers.update_endpoint import UpdateEndpointUseCase
 from services.webhooks.settings import WebhooksSettings
-from services.webhooks.store.rows import DELIVERIES, ENDPOINTS, LOCK_ORDER, REPLAYS, RESENDS
+from services.webhooks.store import days
+from services.webhooks.store.delivery_rows import DELIVERIES, REPLAYS, RESENDS
+from services.webhooks.store.endpoint_rows import ENDPOINTS
+from services.webhooks.store.rows import LOCK_ORDER
 
 _DUE: Final = (DELIVERIES, RESENDS, ENDPOINTS)
 """When one of these has changed something may be due."""
@@ -70,7 +73,9 @@ def build(settings: WebhooksSettings, *, look_up: LookUp | None = None) -> Servi
         await ReplayLoop(Replayer(parts.pool, parts.clock), asked, wake, settings.poll_seconds).run()
 
     async def keep(parts: Parts) -> None:
-        await Keeper(AttemptKeeper(parts.pool, parts.clock, settings.attempts_kept_days), KEEPING_SECONDS).run()
+        log = DayKeeper(parts.pool, parts.clock, days.LOG, settings.events_kept_days)
+        attempts = DayKeeper(parts.pool, parts.clock, days.ATTEMPTS, settings.attempts_kept_days)
+        await Keeper(log, attempts, KEEPING_SECONDS).run()
 
     return Service(
         name="webhooks",

@@ -38,6 +38,8 @@ class WebhooksSettings(ServiceSettings):
     disable_hours: float = Field(120.0, validation_alias="OFFERHUB_WEBHOOK_DISABLE_HOURS", ge=0)
     """An endpoint that has only failed for so long is deactivated."""
 
+    events_kept_days: int = Field(30, validation_alias="OFFERHUB_EVENTS_KEPT_DAYS", ge=1, le=3_650)
+    """Whole days, in UTC, for which the event log and deliveries that ended are kept before today's."""
     attempts_kept_days: int = Field(30, validation_alias="OFFERHUB_WEBHOOK_ATTEMPTS_KEPT_DAYS", ge=1, le=3_650)
     """Whole days, in UTC, for which attempts are kept before today's."""
 

@@ -30,6 +30,8 @@ SETTLE_SECONDS = 60.0
 PART_SECONDS = 120.0
 _IDLE_SECONDS = 3.0
 _AT_ONCE = 16
+_BESIDE = ("signer", "horizon")
+"""Processes of a stack that are none of the five services: payouts' signer, and the sandbox."""
 Say = Callable[[str], None]
 T = TypeVar("T")
 
@@ -78,7 +80,7 @@ class Bench:
     async def scenario(self, name: str) -> list[Figure]:
         """Measure one scenario at every number of connections."""
         self._say(f"\n{SCENARIOS[name]}")
-        await self._vacuum()
+        await self.vacuum()
         calibration = await self.calibrate(name)
         rounds: dict[int, list[generate.Round]] = {connections: [] for connections in CONNECTIONS}
         for _ in range(self._rounds):
@@ -123,7 +125,8 @@ class Bench:
         rounds = [await self.round(name, CROWD) for _ in range(self._rounds)]
         return median([found.scripts / found.seconds for found in rounds])
 
-    async def _vacuum(self) -> None:
+    async def vacuum(self) -> None:
+        """Give the planner its statistics."""
         owner = await asyncpg.connect(self._stack.database_url())
         await journals.vacuum(owner)
         await owner.close()
@@ -174,7 +177,7 @@ async def run(*, seconds: float, rounds: int, say: Say) -> Results:
     async with _stack() as stack:
         await check_identity(stack)
         await asyncio.sleep(_IDLE_SECONDS)
-        idle = {name: memory_mb(pid) for name, pid in pids(stack).items() if name in stack.health_ports}
+        idle = {name: memory_mb(pid) for name, pid in pids(stack).items() if name in stack.health_ports and name not in _BESIDE}
         bench = Bench(stack, seconds=seconds, rounds=rounds, say=say)
         await bench.users()
         figures = [figure for name in SCENARIOS for figure in await bench.scenario(name)]
@@ -207,14 +210,16 @@ async def run(*, seconds: float, rounds: int, say: Say) -> Results:
 
 
 async def only(name: str, *, seconds: float, say: Say) -> None:
-    """Measure one scenario once at 64 connections, and print what it cost whom."""
+    """Measure one scenario at 1 and at 64 connections, warmed up, and print what it cost whom."""
     async with _stack() as stack:
         bench = Bench(stack, seconds=seconds, rounds=1, say=say)
         await bench.users()
-        seen = await bench.round(name, HEADLINE)
-        for process, used in sorted(seen.cpu_us.items(), key=lambda it: -it[1]):
-            say(f"  {process:<10} {used:>6.0f} µs of CPU an answer")
-        say(f"  together   {sum(seen.cpu_us.values()):>6.0f}")
+        await bench.round(name, CONNECTIONS[1])
+        await bench.vacuum()
+        for connections in (CONNECTIONS[0], HEADLINE):
+            seen = await bench.round(name, connections)
+            used = sorted(seen.cpu_us.items(), key=lambda it: -it[1])
+            say(f"  {sum(seen.cpu_us.values()):.0f} µs of CPU an answer: {', '.join(f'{who} {cost:.0f}' for who, cost in used)}")
 
 
 def _stack(*, gateways: int = 1) -> contextlib.AbstractAsyncContextManager[Stack]:

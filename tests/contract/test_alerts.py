@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 FILE = ROOT / "deploy" / "prometheus" / "alerts.yml"
 RULES: list[dict[str, Any]] = [rule for group in yaml.safe_load(FILE.read_text())["groups"] for rule in group["rules"]]
 METRIC = re.compile(r"(offerhub_\w+)(?:\{([^}]*)\})?")
-BOUNDED = {"answer", "cause", "kind", "outcome", "reason", "route", "rule", "service", "state", "status", "type"}
+BOUNDED = {"answer", "cause", "currency", "kind", "outcome", "reason", "route", "rule", "service", "state", "status", "type"}
 """Labels whose values are few, and known when the code is written."""
 
 

@@ -178,7 +178,7 @@ def test_each_service_draws_its_state_machines_as_its_tables_say() -> None:
 
 
 def test_the_front_pages_stay_short() -> None:
-    assert len((ROOT / "README.md").read_text().splitlines()) < 200
+    assert len((ROOT / "README.md").read_text().splitlines()) < 230
     assert len((ROOT / "ARCHITECTURE.md").read_text().splitlines()) <= 300
 
 

@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-from stellar_sdk import Asset, ChangeTrust, FeeBumpTransactionEnvelope, Payment, TransactionEnvelope
+from stellar_sdk import Asset, ChangeTrust, CreateAccount, FeeBumpTransactionEnvelope, Payment, TransactionEnvelope
 
 from libs.common.kernel.clock import Clock
 from libs.common.kernel.money import UNIT
 from libs.common.messaging.worker import Worker
 from libs.common.settings import ServiceSettings
 from services.payouts.app import build
-from services.payouts.clients.signer import SignerUnavailableError
+from services.payouts.clients.own_keys import OwnKeys
+from services.payouts.clients.signer import SignerClient, SignerUnavailableError
 from services.payouts.domain.signing import Accounts, SignKind
 from services.payouts.settings import PayoutsSettings
 from tests.support.chain import PASSPHRASE, address, key
@@ -33,30 +34,23 @@ USDC = Asset("USDC", address("issuer"))
 
 
 @dataclass
-class HomeSigner:
-    """Signs with keys of the test's own, what it is given and nothing else."""
+class WatchedSigner:
+    """The signer, which can be away, and whose signatures are all kept in mind."""
 
-    channels: tuple[str, ...]
     is_away: bool = False
+    socket: str = ""
     signed: list[str] = field(default_factory=list)
     """Every envelope that ever got a signature, in base 64."""
 
     async def sign(self, kind: SignKind, intent_id: str, envelope_xdr: str) -> str:
         if self.is_away:
             raise SignerUnavailableError("away")
-        envelope = read_envelope(envelope_xdr)
-        if isinstance(envelope, FeeBumpTransactionEnvelope):
-            envelope.sign(key("treasury"))
-        else:
-            channel = envelope.transaction.source.account_id
-            envelope.sign(next(key(name) for name in self.channels if address(name) == channel))
-            if any(operation.source for operation in envelope.transaction.operations):
-                envelope.sign(key("treasury"))
-        self.signed.append(envelope.to_xdr())
-        return envelope.to_xdr()
+        signed = await SignerClient(self.socket).sign(kind, intent_id, envelope_xdr)
+        self.signed.append(signed)
+        return signed
 
     async def accounts(self) -> Accounts:
-        return Accounts(address("treasury"), address("treasury"), tuple(map(address, self.channels)))
+        return await SignerClient(self.socket).accounts()
 
 
 def read_envelope(text: str) -> TransactionEnvelope | FeeBumpTransactionEnvelope:
@@ -71,16 +65,29 @@ class Bank:
 
     desk: Desk
     chain: Sandbox
-    signer: HomeSigner
+    channels: tuple[str, ...]
+    """Their addresses."""
+    signer: WatchedSigner = field(default_factory=WatchedSigner)
     before: Counter[str] = field(default_factory=Counter)
     """What people had been paid when it was last checked."""
+
+    async def clear(self) -> None:
+        """Forget what another test left in the database; its chain is gone."""
+        owner: asyncpg.Connection = self.desk.owner
+        await owner.execute("TRUNCATE payouts.envelopes, payouts.slot_items, payouts.slots, payouts.channels, payouts.scans")
+        await owner.execute("DELETE FROM payouts.deposits")
+        await owner.execute("UPDATE payouts.withdrawals SET waiting_from = NULL")
+        await owner.execute("UPDATE payouts.creations SET state = 'done'")
+        await owner.execute("UPDATE payouts.wallets SET chain_state = 'READY'")
+        await owner.execute("DELETE FROM payouts.asset_pauses")
 
     @contextlib.asynccontextmanager
     async def payouts(self, *, idle_seconds: float = 0.02, clock: Clock | None = None, **others: Any) -> AsyncIterator[Worker]:
         """Run one payouts process that pays."""
         owner_url = self.desk.config.database_url
-        async with a_signer(owner_url.get_secret_value()) as (minter, _):
-            told = {"horizon_url": self.chain.url, "database_url": owner_url, "signer_socket": minter.signer_socket}
+        async with a_signer(owner_url.get_secret_value(), channels=len(self.channels)) as (signer, _):
+            self.signer.socket = signer.signer_socket
+            told = {"horizon_url": self.chain.url, "database_url": owner_url, "signer_socket": signer.signer_socket}
             values: dict[str, Any] = PAYOUTS | told | others
             service = build(PayoutsSettings(**values), self.signer, idle_seconds=idle_seconds)
             service = replace(service, clock=clock or service.clock)
@@ -129,9 +136,12 @@ class Bank:
 
     async def transactions(self) -> list[dict[str, Any]]:
         """Every transaction of the chain's channels, as it really is."""
+        return await self.transactions_of(*self.channels)
+
+    async def transactions_of(self, *accounts: str) -> list[dict[str, Any]]:
+        """Every transaction of these accounts, as it really is."""
         text = (await self.chain.http.get("/sandbox/transactions")).text
-        sources = {address(name) for name in self.signer.channels}
-        return [each for each in map(json.loads, text.splitlines()) if each["source_account"] in sources]
+        return [each for each in map(json.loads, text.splitlines()) if each["source_account"] in accounts]
 
     async def paid(self) -> Counter[str]:
         """How much USDC each person was paid by the treasury, in whole units, by the chain's own balances."""
@@ -164,11 +174,14 @@ def units_of(held: dict[str, str]) -> int:
 
 
 @contextlib.asynccontextmanager
-async def bank(state: Path, config: ServiceSettings, *, channels: tuple[str, ...] = ("channel",)) -> AsyncIterator[Bank]:
-    """Open a bank whose treasury holds 10,000 USDC; Ana and Ben and Cleo exist, and accept USDC."""
+async def bank(state: Path, config: ServiceSettings, *, channels: int = 1, lumens: str = "5") -> AsyncIterator[Bank]:
+    """Open a bank whose treasury holds 10,000 USDC, and each channel some lumens; Ana and Ben and Cleo exist, and accept USDC."""
+    own = OwnKeys.derive(sponsor=key("sponsor").secret, treasury=key("treasury").secret, channels=channels, passphrase=PASSPHRASE)
     async with sandbox(state) as chain, Desk.on(config) as desk:
-        await chain.accounts("issuer", "treasury", *channels, *PEOPLE)
+        await chain.accounts("issuer", "treasury", "sponsor", *PEOPLE)
+        for channel in own.accounts.channels:
+            await chain.apply(chain.build("sponsor", CreateAccount(channel, lumens)))
         holders = ("treasury", *PEOPLE)
         await chain.apply(*(chain.build(name, ChangeTrust(USDC)) for name in holders))
         await chain.apply(chain.build("issuer", Payment(address("treasury"), USDC, "10000")))
-        yield Bank(desk, chain, HomeSigner(channels))
+        yield Bank(desk, chain, own.accounts.channels)

@@ -10,7 +10,9 @@ from libs.common.kernel.ids import Tenant, new_id
 from services.webhooks.domain.attempts import Claimed, Claims, LaneKey, Outcome
 from services.webhooks.domain.lanes import Breaker, LaneRoom, Room
 from services.webhooks.store import claims, deliveries
-from services.webhooks.store.rows import DELIVERIES, ENDPOINTS, EVENT_LOG, SECRETS, DeliveryRow, EventRow, SecretRow
+from services.webhooks.store.delivery_rows import DELIVERIES, DeliveryRow
+from services.webhooks.store.endpoint_rows import ENDPOINTS, SECRETS, SecretRow
+from services.webhooks.store.log_rows import EVENT_LOG, EventRow
 from tests.support.lists import delivery, endpoint
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
@@ -58,7 +60,7 @@ class DueTable:
             place = self.logged
             events.append(EventRow(self.tenant, place, new_id("evt"), "order.created", aggregate, place, (), b"{}", self.now))
             made += [
-                delivery(self.tenant, endpoint_id, place, "PENDING", moment=self.now, aggregate=aggregate)
+                delivery(self.tenant, endpoint_id, place, "PENDING", moment=self.now, aggregate=aggregate, logged_at=self.now)
                 for endpoint_id in endpoints
             ]
         await EVENT_LOG.insert(self.owner, events)

@@ -19,7 +19,17 @@ def event(tenant: Tenant, aggregate: str, sequence: int, *, kind: str = "order.c
 
 
 async def publish(config: ServiceSettings, frames: Sequence[Sequence[Envelope]]) -> None:
-    """Publish frames to the events exchange, one after the other; a frame holds events of one family."""
+    """Publish frames to the events exchange, one after the other; a frame holds events of one family.
+
+    A broker that breaks off (RabbitMQ does, when another run deletes its queues meanwhile) is given all of them again.
+    """
+    try:
+        await _publish(config, frames)
+    except aio_pika.exceptions.AMQPError:
+        await _publish(config, frames)
+
+
+async def _publish(config: ServiceSettings, frames: Sequence[Sequence[Envelope]]) -> None:
     topology = Topology(config.bus_prefix, config.queue_expires_ms)
     async with await aio_pika.connect(config.amqp_url.get_secret_value()) as connection:
         channel = await connection.channel(on_return_raises=True)

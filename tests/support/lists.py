@@ -15,7 +15,9 @@ from services.escrow.domain.orders import Dispute, Escrow, Order, contested
 from services.escrow.domain.states import DisputeStatus, EscrowStatus, FinalStatus, OrderStatus
 from services.gateway.domain.key_records import KeyRecord
 from services.ledger.store.rows import AccountRow, EntryRow, JournalRow, UserRow
-from services.webhooks.store.rows import DeliveryRow, EndpointRow, EventRow
+from services.webhooks.store.delivery_rows import DeliveryRow
+from services.webhooks.store.endpoint_rows import EndpointRow
+from services.webhooks.store.log_rows import EventRow
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -90,11 +92,21 @@ def event(tenant: Tenant, position: int) -> EventRow:
 
 
 def delivery(
-    tenant: Tenant, endpoint_id: str, position: int, state: str, *, moment: datetime | None = None, aggregate: str = ""
+    tenant: Tenant,
+    endpoint_id: str,
+    position: int,
+    state: str,
+    *,
+    moment: datetime | None = None,
+    aggregate: str = "",
+    logged_at: datetime | None = None,
 ) -> DeliveryRow:
     """A delivery of the event at a position, of an aggregate of its own unless told otherwise."""
     moment, aggregate = moment or at(position), aggregate or f"order:{position}"
-    return DeliveryRow(tenant, endpoint_id, new_id("whd"), position, state, 0, moment, None, None, None, None, moment, aggregate)
+    return DeliveryRow(
+        tenant, endpoint_id, new_id("whd"), position, state, 0, moment, None, None, None, None, moment, aggregate,
+        logged_at=logged_at or at(position),
+    )  # fmt: skip
 
 
 def api_key(tenant: Tenant, moment: datetime) -> KeyRecord:

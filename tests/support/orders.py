@@ -27,6 +27,7 @@ from libs.common.messaging.use_cases import Announce, Context, Decision, Send
 from libs.common.persistence.state import Needs, State
 from services.escrow.app import build
 from services.escrow.domain.orders import Order
+from services.escrow.handlers.create_order import CreateOrders
 from services.escrow.settings import EscrowSettings
 from services.escrow.store.rows import LOCK_ORDER, PARTIES, PartyRow
 
@@ -49,7 +50,10 @@ class Desk:
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def __post_init__(self) -> None:
-        self.use_cases = build(EscrowSettings(database_url="postgresql://", platform_fee_bps=self.fee_bps)).use_cases  # type: ignore[call-arg,arg-type]
+        self.use_cases: dict[str, Any] = {
+            **build(EscrowSettings(database_url="postgresql://")).use_cases,  # type: ignore[call-arg,arg-type]
+            "CreateOrder": CreateOrders(self.fee_bps, self.rows.setdefault(PARTIES.name, {})),
+        }
         for user_id in (BUYER, SELLER):
             self.keep(PARTIES, PartyRow(TENANT, user_id, "ACTIVE", 1))
 
@@ -67,7 +71,7 @@ class Desk:
         message_id = message_id or f"cmd_{next(self.numbers)}"
         context = Context(TENANT, message_id, reference, self.now, "bat_1", lambda prefix: f"{prefix}_{next(self.numbers)}")
         use_case = self.use_cases[kind or type(message).__name__]
-        decision = use_case.decide(self._load(use_case.needs(message, context)), message, context)
+        decision: Decision = use_case.decide(self._load(use_case.needs(message, context)), message, context)
         for table, row in decision.rows:
             if not table.index:
                 self.keep(table, row)

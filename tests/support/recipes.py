@@ -147,6 +147,21 @@ def _on_withdrawal(body: Mapping[str, Any] | None = None) -> Recipe:
     return prepare
 
 
+async def _unapproved_withdrawal(shop: Shop) -> Attempt:
+    withdrawal = await shop.withdrawal(amount="60000.00", asked_with="second")
+    return Attempt(path={"withdrawal_id": Ours("withdrawal", withdrawal)})
+
+
+async def _enrolled(shop: Shop) -> Attempt:
+    await shop.second_factor()
+    return Attempt(path={"user_id": Ours("user", shop.sample["user"])})
+
+
+async def _confirmation(shop: Shop) -> Attempt:
+    code = await shop.second_factor()
+    return Attempt(path={"user_id": Ours("user", shop.sample["user"])}, body={"code": code})
+
+
 async def _new_webhook(shop: Shop) -> Attempt:
     return Attempt(body={"url": f"{shop.hooks}/{shop.mark}", "events": ["webhook.exhausted"]})
 
@@ -222,9 +237,15 @@ RECIPES: dict[str, Recipe] = {
     "list_entries": _listed({"user_id": "user"}, cursor="entry"),
     "get_wallet": _sampled(user_id="user"),
     "get_deposit_address": _sampled(user_id="user"),
+    "list_wallet_transactions": _listed({"user_id": "user"}, cursor="withdrawal"),
     "create_withdrawal": _new_withdrawal,
     "list_withdrawals": _listed(cursor="withdrawal", user_id="user"),
     "get_withdrawal": _sampled(withdrawal_id="withdrawal"),
+    "enrol_second_factor": _enrolled,
+    "get_second_factor": _enrolled,
+    "confirm_second_factor": _confirmation,
+    "remove_second_factor": _enrolled,
+    "approve_withdrawal": _unapproved_withdrawal,
     "cancel_withdrawal": _on_withdrawal({"reason": "A second thought"}),
     "refresh_withdrawal": _on_withdrawal(),
     "create_order": _new_order,

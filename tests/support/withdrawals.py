@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -12,15 +13,29 @@ from libs.common.contracts.commands.payouts import ConcludeWithdrawal, CreateWit
 from libs.common.contracts.envelope import Envelope, raw
 from libs.common.contracts.queries.payouts import GetWithdrawal
 from libs.common.contracts.topology import Topology
-from libs.common.kernel.ids import new_id
+from libs.common.kernel.ids import Tenant, new_id
 from libs.common.kernel.money import UNIT
 from libs.common.messaging.worker import Worker
 from services.payouts.app import build
+from services.payouts.domain.withdrawals import Status, Withdrawal
 from services.payouts.settings import PayoutsSettings
 from tests.support.market import Market, as_process
 from tests.support.payouts import PAYOUTS, a_signer
 
 ADDRESS = "GA7QYNF7SOWQ3GLR2BGMZEHXAVIRZA4KVWLTJJFC7MGXUA74P7UJVSGZ"
+
+
+def a_withdrawal(tenant: Tenant, user_id: str, *, created_at: datetime, **others: Any) -> Withdrawal:
+    """A withdrawal's row, of one stroop, in the books and completed unless told otherwise."""
+    row = Withdrawal(
+        tenant=tenant, id=new_id("wth"), user_id=user_id, amount=1, currency="USD", quoted_currency="USD",
+        destination_type="stellar", address=ADDRESS, memo_type=None, memo=None, description=None, metadata=None,
+        status=Status.COMPLETED, is_booked=True, waiting_from=None, cancel_requested=False, cancel_reason=None,
+        transaction_hash="ab", transaction_ledger=1, failure_code=None, failure_reason=None, version=1, sequence=1, pending=None,
+        pending_tries=0, pending_due=None, asked_by=None, needs_approval=False, approved_by=None, hold_until=None, flags=(),
+        created_at=created_at, updated_at=created_at,
+    )  # fmt: skip
+    return msgspec.structs.replace(row, **others)
 
 
 @dataclass
@@ -50,6 +65,11 @@ class Desk(Market):
         """A withdrawal as it is shown."""
         found: dict[str, Any] = await self.query(GetWithdrawal(withdrawal_id), "payouts")
         return found
+
+    async def sent_from(self, withdrawal_id: str) -> datetime | None:
+        """From when on a withdrawal may leave; None: not yet."""
+        stored = await self.stored(withdrawal_id)
+        return None if stored is None else stored["waiting_from"]
 
     async def status(self, withdrawal_id: str) -> str:
         return str((await self.shown(withdrawal_id))["status"])

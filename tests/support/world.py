@@ -23,6 +23,7 @@ from tests.e2e.market import Market
 from tests.support.gateway import Served, gateway_settings, make_key, serving
 from tests.support.payouts import PAYOUTS, a_signer
 from tests.support.receiver import receiving
+from tests.support.second_factors import code_of
 from tests.support.webhooks import webhooks_settings
 from tests.support.workers import running, settings, until
 
@@ -92,11 +93,18 @@ class Shop:
         dispute: str = (await self.market.get(f"/orders/{await self.order('DISPUTED')}")).json()["data"]["dispute"]["id"]
         return dispute
 
-    async def withdrawal(self) -> str:
+    async def withdrawal(self, amount: str = "5.00", *, asked_with: str = "full") -> str:
         """A withdrawal that nothing sends."""
-        body = {"user_id": await self.user(credit="10.00"), "amount": "5.00", "destination": DESTINATION}
-        withdrawal: str = (await self.make("/withdrawals", body | {"description": self.mark}))["id"]
+        body = {"user_id": await self.user(credit=amount), "amount": amount, "destination": DESTINATION, "description": self.mark}
+        asking = Market(self.served.client, api_key=self.keys[asked_with], support_key=self.keys["full"])
+        withdrawal: str = (await asking.make("/withdrawals", body))["id"]
         return withdrawal
+
+    async def second_factor(self) -> str:
+        """A code of the sample user's second factor, which is being set up anew."""
+        path = f"/users/{self.sample['user']}/second-factor"
+        await self.served.client.delete(path, headers={"Authorization": f"Bearer {self.keys['full']}"})
+        return code_of((await self.make(path))["secret"])
 
     async def key(self, **fields: Any) -> dict[str, Any]:
         """A new key of this shop."""
@@ -157,7 +165,8 @@ async def open_world(postgres_url: str, amqp_url: str, bus_prefix: str) -> Async
     webhooks = webhooks_settings(postgres_url, amqp_url, bus_prefix)
     async with contextlib.AsyncExitStack() as stack:
         signer, _ = await stack.enter_async_context(a_signer(postgres_url))
-        payouts = PayoutsSettings(database_url=url, **PAYOUTS | {"signer_socket": signer.signer_socket})
+        told = PAYOUTS | {"signer_socket": signer.signer_socket, "second_factor_over": None}
+        payouts = PayoutsSettings(database_url=url, **told)
         services = (build_ledger(), build_escrow(escrow), build_payouts(payouts), build_webhooks(webhooks))
         for service in services:
             await stack.enter_async_context(running(service, config))

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from deploy.sandbox.horizon.endpoints import control, entries, history, network, submit
+from deploy.sandbox.horizon.endpoints import control, entries, history, network, people, submit
 from deploy.sandbox.horizon.endpoints.friendbot import FRIENDBOT, Friendbot, fund
 from deploy.sandbox.horizon.faults.middleware import CONTROL, make_wrong
 from deploy.sandbox.horizon.faults.rules import Rulebook
@@ -76,6 +76,8 @@ def _route_control(app: web.Application) -> None:
     app.router.add_post(f"{CONTROL}/reset", control.reset)
     app.router.add_post(f"{CONTROL}/ledgers", control.close)
     app.router.add_post(f"{CONTROL}/clock", control.advance)
+    app.router.add_post(f"{CONTROL}/accounts", people.make)
+    app.router.add_post(f"{CONTROL}/payments", people.pay)
     app.router.add_get(f"{CONTROL}/balances", control.balances)
     app.router.add_get(f"{CONTROL}/transactions", control.transactions)
     app.router.add_get(f"{CONTROL}/faults", control.rules)

@@ -70,6 +70,7 @@ EVENTS: Final[dict[str, type[msgspec.Struct]]] = {
     "dispute.resolved": escrow.DisputeEvent,
     "wallet.created": payouts.WalletCreated,
     "withdrawal.created": payouts.WithdrawalEvent,
+    "withdrawal.flagged": payouts.WithdrawalFlagged,
     "withdrawal.canceled": payouts.WithdrawalEvent,
     "withdrawal.completed": payouts.WithdrawalCompleted,
     "withdrawal.failed": payouts.WithdrawalFailed,

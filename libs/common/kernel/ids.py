@@ -16,7 +16,27 @@ DisputeId = NewType("DisputeId", str)
 JournalId = NewType("JournalId", str)
 
 PREFIXES: Final = frozenset(
-    {"usr", "ord", "esc", "wth", "key", "evt", "dsp", "top", "wh", "mls", "cmt", "whd", "jrn", "cmd", "req", "bat", "wal", "rpl"}
+    {
+        "usr",
+        "ord",
+        "esc",
+        "wth",
+        "key",
+        "evt",
+        "dsp",
+        "top",
+        "wh",
+        "mls",
+        "cmt",
+        "whd",
+        "jrn",
+        "cmd",
+        "req",
+        "bat",
+        "wal",
+        "rpl",
+        "dep",
+    }
 )
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base 32: sorts like the number it spells
 _PAIRS: Final = tuple(high + low for high in _ALPHABET for low in _ALPHABET)

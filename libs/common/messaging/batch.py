@@ -1,7 +1,7 @@
 """One write transaction: sort out what was handled before, load the rows, decide each message, write everything, commit."""
 
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,12 +15,11 @@ from libs.common.kernel.errors import Refusal
 from libs.common.kernel.ids import Tenant, derive_id, new_id
 from libs.common.messaging import faults
 from libs.common.messaging.use_cases import Announce, Context, Decision, Send, UseCase
-from libs.common.observability.metrics import HANDLED
 from libs.common.persistence import inbox, outbox
 from libs.common.persistence.inbox import ANSWERED, PENDING, Entry, Outcome
 from libs.common.persistence.outbox import Outgoing
-from libs.common.persistence.rows import Connection
 from libs.common.persistence.state import AnyTable, State
+from libs.common.persistence.writes import Connection, Copy, Write, write_all
 
 
 class Work(msgspec.Struct, frozen=True, gc=False):
@@ -66,6 +65,8 @@ class Effects:
     decided: list[Decided] = field(default_factory=list)
     replies: defaultdict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
     outgoing: list[Outgoing] = field(default_factory=list)
+    handled: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """How many messages of each type ended in which way."""
 
 
 @dataclass(slots=True)
@@ -77,14 +78,18 @@ class Batch:
     own_queue: str
     now: datetime
     works: Sequence[Work]
+    looks: bool
+    """Whether the inbox is asked first. Where it is not, every message counts as new until it is entered."""
     batch_id: str = field(default_factory=lambda: new_id("bat"))
 
     async def run(self, connection: Connection) -> Effects:
         """Do everything between BEGIN and COMMIT; the caller owns the transaction."""
         effects = Effects()
         fresh, again = await self._sort_out(connection)
-        effects.decided = await self._decide(connection, fresh) if fresh else []
-        await self._finish(connection, effects.decided, effects)
+        changes: Iterable[Write | Copy] = ()
+        if fresh:
+            effects.decided, changes = await self._decide(connection, fresh)
+        await self._finish(connection, changes, effects)
         if again:
             await self._answer_again(connection, again, effects)
         faults.reach("write.before_commit")
@@ -99,11 +104,11 @@ class Batch:
                 again.append(work)
             else:
                 first[work.key] = work
-        known = await inbox.known(connection, first)
+        known = await inbox.known(connection, first) if self.looks else set()
         again.extend(first[key] for key in known)
         return [work for key, work in first.items() if key not in known], again
 
-    async def _decide(self, connection: Connection, fresh: Sequence[Work]) -> list[Decided]:
+    async def _decide(self, connection: Connection, fresh: Sequence[Work]) -> tuple[list[Decided], Iterator[Write | Copy]]:
         contexts = [self._context(work.envelope) for work in fresh]
         needs = [work.use_case.needs(work.message, context) for work, context in zip(fresh, contexts, strict=True)]
         state = State()
@@ -116,55 +121,50 @@ class Batch:
             for table, key in decision.removed:
                 state.remove(table, key)
             decided.append(Decided(work, decision))
-        await state.write(connection, self.schema.tables)
-        return decided
+        return decided, state.writes(self.schema.tables)
 
     def _context(self, envelope: Envelope) -> Context:
         return Context(envelope.tenant, envelope.id, envelope.reference, self.now, self.batch_id, new_id)
 
-    async def _finish(self, connection: Connection, decided: Sequence[Decided], effects: Effects) -> None:
+    async def _finish(self, connection: Connection, changes: Iterable[Write | Copy], effects: Effects) -> None:
         outcomes: dict[inbox.MessageKey, Outcome] = {}
-        handled: Counter[tuple[str, str]] = Counter()
-        for item in decided:
+        for item in effects.decided:
             envelope, decision = item.work.envelope, item.decision
             for outcome in _outcomes(envelope, decision):
                 outcomes[outcome.tenant, outcome.message_id] = outcome
             effects.outgoing.extend(self._event(envelope, event) for event in decision.events)
             effects.outgoing.extend(self._command(envelope, command) for command in decision.commands)
-            handled[envelope.type, _label(decision)] += 1
-        for labels, count in handled.items():
-            HANDLED.labels(*labels).inc(count)
-        addresses = await self._enter(connection, [item.work.envelope for item in decided], outcomes)
-        for key, outcome in outcomes.items():
-            address, reference = addresses.get(key, ("", ""))
-            if outcome.reply is not None and address:
-                effects.replies[address].append(_reply(key, reference, outcome.reply))
-        if effects.outgoing:
-            await outbox.append(connection, effects.outgoing, self.now)
-        if self.schema.seal is not None and decided:
-            await self.schema.seal(connection, self.batch_id, decided)
-
-    async def _enter(
-        self, connection: Connection, fresh: Sequence[Envelope], outcomes: Mapping[inbox.MessageKey, Outcome]
-    ) -> dict[inbox.MessageKey, tuple[str, str]]:
-        """Write down what became of each message, and return (reply address, reference) of those that are known."""
+            effects.handled[envelope.type, _label(decision)] += 1
         faults.reach("write.before_claim")
-        addresses: dict[inbox.MessageKey, tuple[str, str]] = {
-            (envelope.tenant, envelope.id): (envelope.reply_to, envelope.reference) for envelope in fresh
-        }
-        if fresh:
-            await inbox.enter(connection, [_entry(envelope, outcomes) for envelope in fresh], self.now)
+        await write_all(connection, [*changes, *self._records(effects, outcomes)])
         faults.reach("write.after_claim")
-        earlier = [outcome for key, outcome in outcomes.items() if key not in addresses]
-        if earlier:
-            addresses |= await inbox.answer(connection, earlier)
-        return addresses
+        for key, (address, reference) in (await self._addresses(connection, effects.decided, outcomes)).items():
+            reply = outcomes[key].reply
+            if reply is not None and address:
+                effects.replies[address].append(_reply(key, reference, reply))
+        if self.schema.seal is not None and effects.decided:
+            await self.schema.seal(connection, self.batch_id, effects.decided)
+
+    def _records(self, effects: Effects, outcomes: Mapping[inbox.MessageKey, Outcome]) -> Iterator[Write | Copy]:
+        """Describe what is written down of each message: what became of it, and what it sends."""
+        if effects.decided:
+            yield inbox.entering([_entry(item.work.envelope, outcomes) for item in effects.decided], self.now)
+        if effects.outgoing:
+            yield outbox.appending(effects.outgoing, self.now)
+
+    async def _addresses(
+        self, connection: Connection, decided: Sequence[Decided], outcomes: Mapping[inbox.MessageKey, Outcome]
+    ) -> dict[inbox.MessageKey, tuple[str, str]]:
+        """Return (reply address, reference) of the messages that have an outcome now, earlier batches' included."""
+        here = {item.work.key: (item.work.envelope.reply_to, item.work.envelope.reference) for item in decided}
+        earlier = [outcome for key, outcome in outcomes.items() if key not in here]
+        return here | await inbox.answer(connection, earlier) if earlier else here
 
     async def _answer_again(self, connection: Connection, again: Sequence[Work], effects: Effects) -> None:
         met = await inbox.meet_again(connection, {work.key: work.envelope.reply_to for work in again})
         for work in again:
             state, reply = met[work.key]
-            HANDLED.labels(work.envelope.type, "duplicate").inc()
+            effects.handled[work.envelope.type, "duplicate"] += 1
             if state == ANSWERED and reply is not None and work.envelope.reply_to:
                 effects.replies[work.envelope.reply_to].append(_reply(work.key, work.envelope.reference, reply))
 

@@ -20,7 +20,7 @@ from libs.common.messaging import faults, forgo
 from libs.common.messaging.batch import Batch, Effects, Schema, UseCases, Work
 from libs.common.messaging.parking import Parking
 from libs.common.messaging.publisher import Publisher, UnroutableError
-from libs.common.observability.metrics import BATCH_ENVELOPES, BATCH_SECONDS, RERUNS
+from libs.common.observability.metrics import BATCH_ENVELOPES, BATCH_SECONDS, HANDLED, RERUNS
 from libs.common.observability.tracing import span
 from libs.common.persistence import outbox
 from libs.common.persistence.outbox import Outgoing
@@ -28,6 +28,9 @@ from libs.common.persistence.outbox import Outgoing
 BATCH_ENVELOPES_MAX: Final = 400
 BATCHES_AT_ONCE: Final = 2
 """While Postgres works on one batch Python decides another; row locks keep them apart. A third gains nothing."""
+CROWD: Final = 200
+"""From how many waiting messages on a second batch is begun. Fewer become one larger batch a bit later, which costs less: at 64
+connections, 9 to 20 % of everybody's CPU for a reserve or a new order."""
 CONFLICT_RERUNS_MAX: Final = 10
 BACKOFF_SECONDS: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
@@ -107,6 +110,7 @@ class WritePath:
         self._prepare = prepare
         self._waiting: deque[_Waiting] = deque()
         self._runners: set[asyncio.Task[None]] = set()
+        self._at_work = 0
         self._publishing: set[asyncio.Task[None]] = set()
 
     async def accept(self, body: bytes) -> None:
@@ -146,16 +150,24 @@ class WritePath:
             return None
         frame = _Frame(asyncio.get_running_loop().create_future(), len(works))
         self._waiting.extend([_Waiting(work, frame) for work in works])
-        if len(self._runners) < BATCHES_AT_ONCE:
+        if self._at_work < BATCHES_AT_ONCE and self._is_wanted(self._at_work + 1):
+            self._at_work += 1
             runner = asyncio.create_task(self._run(), name="write path")
             self._runners.add(runner)
             runner.add_done_callback(self._runners.discard)
         return frame.safe
 
+    def _is_wanted(self, runners: int) -> bool:
+        """Say whether there is work for so many at once."""
+        return len(self._waiting) >= (1 if runners == 1 else CROWD)
+
     async def _run(self) -> None:
-        while self._waiting:
-            size = min(len(self._waiting), BATCH_ENVELOPES_MAX)
-            await self._handle([self._waiting.popleft() for _ in range(size)])
+        try:
+            while self._is_wanted(self._at_work):
+                size = min(len(self._waiting), BATCH_ENVELOPES_MAX)
+                await self._handle([self._waiting.popleft() for _ in range(size)])
+        finally:
+            self._at_work -= 1
 
     async def _handle(self, batch: list[_Waiting]) -> None:
         try:
@@ -177,10 +189,12 @@ class WritePath:
         task.add_done_callback(self._publishing.discard)
 
     async def _commit_despite_trouble(self, works: list[Work]) -> Effects:
+        """Run the batch until it commits. The first run takes every message for new; one that was not makes it fail."""
         conflicts = outages = 0
+        looks = False
         while True:
             try:
-                return await self._commit(works)
+                return await self._commit(works, looks=looks)
             except _CONFLICTS as error:
                 conflicts += 1
                 RERUNS.labels(type(error).__name__).inc()
@@ -192,16 +206,22 @@ class WritePath:
                 outages += 1
                 _log.warning("write.outage", error=repr(error), again_in_seconds=pause)
                 await asyncio.sleep(pause)
+            except Exception:
+                if looks:
+                    raise
+            looks = True
 
-    async def _commit(self, works: list[Work]) -> Effects:
+    async def _commit(self, works: list[Work], *, looks: bool) -> Effects:
         if self._prepare is not None:
             await self._prepare(works)
-        batch = Batch(self._schema, self._publisher.topology, self._parking.own_queue, self._clock.now(), works)
+        batch = Batch(self._schema, self._publisher.topology, self._parking.own_queue, self._clock.now(), works, looks)
         BATCH_ENVELOPES.observe(len(works))
         with BATCH_SECONDS.time(), span("write", traceparent=works[0].envelope.traceparent):
             async with self._pool.acquire() as connection, connection.transaction():
                 effects = await batch.run(connection)
         faults.reach("write.after_commit")
+        for labels, count in effects.handled.items():
+            HANDLED.labels(*labels).inc(count)
         if self._schema.committed is not None:
             self._schema.committed(effects.decided)
         return effects

@@ -6,8 +6,10 @@ from typing import Final
 from alembic import context, op
 from sqlalchemy import Connection, MetaData, text
 
-_PARTITION: Final = re.compile(r"_(p\d{8}|rest)$")
-"""Ends the name of a day's partition, and of the one for what no day was made for; the table they belong to is described."""
+_PARTITION: Final = re.compile(r"_(p\d{8}|rest|pending|ended)$")
+"""Ends the name of a day's partition, of the one for what no day was made for, and of those of what is open or closed.
+
+The table they belong to is described."""
 
 
 def is_described(name: str | None, kind: str, schema: str | None) -> bool:

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from libs.common.persistence.rows import COPY_ROWS, Connection
+from libs.common.persistence.writes import COPY_ROWS, Connection, Copy, Write
 
 PENDING: Final = "pending"
 ANSWERED: Final = "answered"
@@ -18,7 +18,7 @@ SELECT i.tenant, i.message_id
 _COLUMNS: Final = ("tenant", "message_id", "type", "reply_to", "reference", "state", "reply", "received_at")
 _ENTER: Final = """
 INSERT INTO inbox (tenant, message_id, type, reply_to, reference, state, reply, received_at)
-SELECT tenant, message_id, type, reply_to, reference, state, reply, $8
+SELECT tenant, message_id, type, reply_to, reference, state, reply, $8::timestamptz
   FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[])
     AS u(tenant, message_id, type, reply_to, reference, state, reply)
 """
@@ -74,17 +74,15 @@ async def known(connection: Connection, keys: Collection[MessageKey]) -> set[Mes
     return {(record[0], record[1]) for record in await connection.fetch(_KNOWN, tenants, ids)}
 
 
-async def enter(connection: Connection, entries: Sequence[Entry], now: datetime) -> None:
-    """Write down messages that were handled.
+def entering(entries: Sequence[Entry], now: datetime) -> Write | Copy:
+    """Describe the writing down of messages that were handled.
 
-    Raises:
-        asyncpg.UniqueViolationError: another process handled one of them meanwhile; the transaction must run again.
+    A unique violation then says that one of them was handled before; the transaction must run again, and look first.
     """
     rows = sorted((*msgspec.structs.astuple(entry), now) for entry in entries)
     if len(rows) < COPY_ROWS:
-        await connection.execute(_ENTER, *list(zip(*rows, strict=True))[:-1], now)
-    else:
-        await connection.copy_records_to_table("inbox", records=rows, columns=_COLUMNS)
+        return Write(_ENTER, (*list(zip(*rows, strict=True))[:-1], now))
+    return Copy("inbox", _COLUMNS, rows)
 
 
 async def meet_again(connection: Connection, addresses: Mapping[MessageKey, str]) -> dict[MessageKey, tuple[str, bytes | None]]:

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from libs.common.persistence.rows import COPY_ROWS, Connection
+from libs.common.persistence.writes import COPY_ROWS, Connection, Copy, Write, write_all
 
 GRACE: Final = timedelta(seconds=5)
 """How long the writer has to publish by itself before the relay takes a row."""
@@ -14,7 +14,7 @@ GRACE: Final = timedelta(seconds=5)
 _COLUMNS: Final = ("id", "exchange", "routing_key", "body", "publish_after")
 _APPEND: Final = """
 INSERT INTO outbox (id, exchange, routing_key, body, publish_after)
-SELECT id, exchange, routing_key, body, $5
+SELECT id, exchange, routing_key, body, $5::timestamptz
   FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[]) AS u(id, exchange, routing_key, body)
 """
 _DUE: Final = """
@@ -34,15 +34,19 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
     body: bytes
 
 
-async def append(connection: Connection, messages: Sequence[Outgoing], now: datetime) -> None:
-    """Keep messages until they are published; the relay may take them after the grace."""
+def appending(messages: Sequence[Outgoing], now: datetime) -> Write | Copy:
+    """Describe the keeping of messages until they are published; the relay may take them after the grace."""
     due = now + GRACE
     if len(messages) < COPY_ROWS:
-        columns = [[getattr(message, name) for message in messages] for name in _COLUMNS[:-1]]
-        await connection.execute(_APPEND, *columns, due)
-        return
-    rows = [(message.id, message.exchange, message.routing_key, message.body, due) for message in messages]
-    await connection.copy_records_to_table("outbox", records=rows, columns=_COLUMNS)
+        return Write(_APPEND, [*([getattr(message, name) for message in messages] for name in _COLUMNS[:-1]), due])
+    return Copy(
+        "outbox", _COLUMNS, [(message.id, message.exchange, message.routing_key, message.body, due) for message in messages]
+    )
+
+
+async def append(connection: Connection, messages: Sequence[Outgoing], now: datetime) -> None:
+    """Keep messages until they are published."""
+    await write_all(connection, [appending(messages, now)])
 
 
 async def lock_due(connection: Connection, *, now: datetime, limit: int) -> list[Outgoing]:

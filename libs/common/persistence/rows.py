@@ -6,18 +6,17 @@ from functools import cached_property
 from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar, cast
 
-import asyncpg
 import msgspec
 
 from libs.common.kernel.errors import check
+from libs.common.persistence.writes import COPY_ROWS, Connection, Copy, Write, write_all
+
+__all__ = ["Connection", "Key", "Row", "Table"]
 
 Row = TypeVar("Row", bound=msgspec.Struct)
 Key = tuple[Any, ...]
-Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 
 _JSON: Final = "jsonb"
-COPY_ROWS: Final = 16
-"""From how many rows on COPY (one round trip more, a third of the CPU per row) beats INSERT … SELECT unnest."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,16 +55,13 @@ class Table(Generic[Row]):
         records = await connection.fetch(self._select(columns), *_columns(wanted, len(columns)))
         return [self.from_record(record) for record in records]
 
-    async def insert(self, connection: Connection, rows: Sequence[Row], *, or_ignore: bool = False) -> None:
-        """Write new rows in key order; with `or_ignore` those that exist stay as they are."""
-        ordered = sorted(rows, key=self.key_of)
-        if or_ignore:
-            await connection.execute(self._insert_ignoring, *self._arguments(ordered, self._fields))
-        elif len(ordered) < COPY_ROWS:
-            await connection.execute(self._insert, *self._arguments(ordered, self._fields))
-        else:
-            columns = zip(*self._arguments(ordered, self._fields), strict=True)
-            await connection.copy_records_to_table(self.name, records=columns, columns=self._fields)
+    async def insert(self, connection: Connection, rows: Sequence[Row]) -> None:
+        """Write new rows in key order."""
+        await write_all(connection, [self.insertion(rows)])
+
+    async def insert_missing(self, connection: Connection, rows: Sequence[Row]) -> None:
+        """Write new rows in key order; those that exist stay as they are."""
+        await connection.execute(self._insert_missing, *self._arguments(sorted(rows, key=self.key_of), self._fields))
 
     async def update(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Write the columns of existing rows that may change.
@@ -73,16 +69,22 @@ class Table(Generic[Row]):
         Raises:
             InvariantViolationError: a row is not there.
         """
-        status = await connection.execute(self._update, *self._arguments(rows, self._written))
-        check(status == f"UPDATE {len(rows)}", f"{self.name}: {status} for {len(rows)} rows")
+        await write_all(connection, [self.updating(rows)])
 
-    async def delete(self, connection: Connection, keys: Sequence[Key]) -> None:
-        """Remove rows by primary key."""
-        match = " AND ".join(f"t.{column} = k.{column}" for column in self.key)
-        await connection.execute(
-            f"DELETE FROM {self.name} t USING {self._unnest(self.key, alias='k')} WHERE {match}",  # noqa: S608 - names from code
-            *_columns(sorted(keys), len(self.key)),
-        )
+    def insertion(self, rows: Sequence[Row]) -> Write | Copy:
+        """Describe the writing of new rows, in key order."""
+        arguments = self._arguments(sorted(rows, key=self.key_of), self._fields)
+        if len(rows) < COPY_ROWS:
+            return Write(self._insert, arguments)
+        return Copy(self.name, self._fields, zip(*arguments, strict=True))
+
+    def updating(self, rows: Sequence[Row]) -> Write:
+        """Describe the writing of the columns of existing rows that may change."""
+        return Write(self._update, self._arguments(rows, self._written), len(rows), self.name)
+
+    def deletion(self, keys: Iterable[Key]) -> Write:
+        """Describe the removal of rows by primary key."""
+        return Write(self._delete, _columns(sorted(keys), len(self.key)))
 
     def from_record(self, record: Iterable[Any]) -> Row:
         """Build a row from the columns of a record, in their order."""
@@ -147,8 +149,13 @@ class Table(Generic[Row]):
         return f"INSERT INTO {self.name} ({self.select_list}) SELECT {values} FROM {self._unnest(self.columns, alias='u')}"  # noqa: S608
 
     @cached_property
-    def _insert_ignoring(self) -> str:
+    def _insert_missing(self) -> str:
         return f"{self._insert} ON CONFLICT DO NOTHING"
+
+    @cached_property
+    def _delete(self) -> str:
+        match = " AND ".join(f"t.{column} = k.{column}" for column in self.key)
+        return f"DELETE FROM {self.name} t USING {self._unnest(self.key, alias='k')} WHERE {match}"  # noqa: S608
 
     @cached_property
     def _update(self) -> str:

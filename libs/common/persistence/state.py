@@ -1,13 +1,14 @@
 """The rows a batch works on, in memory: loaded once, changed by decisions, written once."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
-from libs.common.persistence.rows import Connection, Key, Row, Table
+from libs.common.persistence.rows import Key, Row, Table
+from libs.common.persistence.writes import Connection, Copy, Write
 
 AnyTable = Table[Any]
 
@@ -16,7 +17,7 @@ class Needs(msgspec.Struct, frozen=True, gc=False):
     """The rows a decision must see.
 
     `rows`: by primary key. `under`: every row whose leading key columns have these values.
-    `new`: rows to insert when they don't exist yet, before anything is locked (accounts at zero, heads at zero).
+    `new`: rows to insert when they don't exist yet (accounts at zero, heads at zero).
     """
 
     rows: tuple[tuple[AnyTable, Key], ...] = ()
@@ -82,32 +83,36 @@ class State:
         self._loaded[table].update(loaded)
 
     async def load(self, connection: Connection, needs: Iterable[Needs], tables: Iterable[AnyTable]) -> None:
-        """Insert what must exist, then fetch and lock what is needed, table by table in the order of `tables`."""
+        """Fetch and lock what is needed, and insert what must exist and does not, table by table in the order of `tables`."""
         wanted = _ByTable()
         for need in needs:
             wanted.add(need)
-        order = list(tables)
-        for table in order:
-            new = {table.key_of(row): row for row in wanted.new.get(table, ())}
-            if new:
-                await table.insert(connection, list(new.values()), or_ignore=True)
-        for table in order:
-            self._loaded_rows(table, await table.load(connection, wanted.keys.get(table, ())))
-            for width, prefixes in wanted.prefixes.get(table, {}).items():
-                self._loaded_rows(table, await table.load_by(connection, table.key[:width], prefixes))
+        for table in tables:
+            await self._load(connection, table, wanted)
 
-    async def write(self, connection: Connection, tables: Iterable[AnyTable]) -> None:
-        """Write every change, one delete, one insert and one update a table, in the order of `tables`."""
+    async def _load(self, connection: Connection, table: AnyTable, wanted: _ByTable) -> None:
+        new = {table.key_of(row): row for row in wanted.new.get(table, ())}
+        keys = wanted.keys.get(table, set()) | new.keys()
+        self._loaded_rows(table, await table.load(connection, keys))
+        missing = [row for key, row in new.items() if key not in self._loaded[table]]
+        if missing:
+            await table.insert_missing(connection, missing)
+            self._loaded_rows(table, await table.load(connection, map(table.key_of, missing)))
+        for width, prefixes in wanted.prefixes.get(table, {}).items():
+            self._loaded_rows(table, await table.load_by(connection, table.key[:width], prefixes))
+
+    def writes(self, tables: Iterable[AnyTable]) -> Iterator[Write | Copy]:
+        """Describe every change, at most one delete, one insert and one update a table, in the order of `tables`."""
         for table in tables:
             changed, removed = self._changed.get(table, {}), self._removed.get(table)
             if table.index:
                 continue
             if removed:
-                await table.delete(connection, list(removed))
+                yield table.deletion(removed)
             loaded = self._loaded[table]
             new = [row for key, row in changed.items() if key not in loaded]
             old = [row for key, row in changed.items() if key in loaded]
             if new:
-                await table.insert(connection, new)
+                yield table.insertion(new)
             if old:
-                await table.update(connection, old)
+                yield table.updating(old)

@@ -1,5 +1,6 @@
 """Agree on a sale; no money moves."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from libs.common.contracts.commands.escrow import CreateOrder
@@ -11,30 +12,27 @@ from services.escrow.domain.orders import Milestone, Order
 from services.escrow.domain.states import ORDER, OrderStatus
 from services.escrow.handlers.announcements import of_order, tell
 from services.escrow.handlers.views import order_view
-from services.escrow.store.rows import ORDERS, ORDERS_BY_CLIENT_REF, PARTIES_SEEN
+from services.escrow.store.parties import Key
+from services.escrow.store.rows import ACTIVE, ORDERS, ORDERS_BY_CLIENT_REF, PartyRow
 
 
 @dataclass(frozen=True, slots=True)
 class CreateOrders:
-    """The use case with the fee that new orders are made with, in basis points."""
+    """The use case with the fee that new orders are made with, in basis points, and with the parties of its batch's orders."""
 
     fee_bps: int
+    parties: Mapping[Key, PartyRow]
 
     def needs(self, message: CreateOrder, context: Context) -> Needs:
-        """Name both parties, and the orders that may be in the way."""
-        tenant = context.tenant
-        rows = (
-            (PARTIES_SEEN, (tenant, message.buyer_id)),
-            (PARTIES_SEEN, (tenant, message.seller_id)),
-            (ORDERS, (tenant, message.order_id)),
-        )
+        """Name the orders that may be in the way."""
+        order = (ORDERS, (context.tenant, message.order_id))
         if message.client_order_ref is None:
-            return Needs(rows=rows)
-        return Needs(rows=(*rows, (ORDERS_BY_CLIENT_REF, (tenant, message.client_order_ref))))
+            return Needs(rows=(order,))
+        return Needs(rows=(order, (ORDERS_BY_CLIENT_REF, (context.tenant, message.client_order_ref))))
 
     def decide(self, state: State, message: CreateOrder, context: Context) -> Decision:
         """Make the order, or say which rule forbids it."""
-        refusal = check_terms(message) or _check_unknown(state, message, context) or _check_parties(state, message, context)
+        refusal = check_terms(message) or _check_unknown(state, message, context) or self._check_parties(message, context)
         if refusal is not None:
             return Decision(reply=refusal)
         draft = _draft(message, context, self.fee_bps)
@@ -43,6 +41,16 @@ class CreateOrders:
         if order.client_order_ref is not None:
             rows.append(row(ORDERS_BY_CLIENT_REF, order))
         return Decision(reply=order_view(order), rows=tuple(rows), events=events)
+
+    def _check_parties(self, message: CreateOrder, context: Context) -> Refusal | None:
+        for field, user_id in (("buyer_id", message.buyer_id), ("seller_id", message.seller_id)):
+            party = self.parties.get((context.tenant, user_id))
+            if party is None:
+                return Refusal("USER_NOT_FOUND", "No such user", {"field": field, "user_id": user_id})
+            if party.status != ACTIVE:
+                details = {"field": field, "user_id": user_id, "status": party.status}
+                return Refusal("USER_INACTIVE", "The user is not active", details)
+        return None
 
 
 def _check_unknown(state: State, message: CreateOrder, context: Context) -> Refusal | None:
@@ -54,17 +62,6 @@ def _check_unknown(state: State, message: CreateOrder, context: Context) -> Refu
         return None
     details = {"order_id": known.id, "client_order_ref": known.client_order_ref}
     return Refusal("ORDER_ALREADY_EXISTS", "An order with this client_order_ref exists", details)
-
-
-def _check_parties(state: State, message: CreateOrder, context: Context) -> Refusal | None:
-    for field, user_id in (("buyer_id", message.buyer_id), ("seller_id", message.seller_id)):
-        party = state.get(PARTIES_SEEN, (context.tenant, user_id))
-        if party is None:
-            return Refusal("USER_NOT_FOUND", "No such user", {"field": field, "user_id": user_id})
-        if party.status != "ACTIVE":
-            details = {"field": field, "user_id": user_id, "status": party.status}
-            return Refusal("USER_INACTIVE", "The user is not active", details)
-    return None
 
 
 def _draft(message: CreateOrder, context: Context, fee_bps: int) -> Order:

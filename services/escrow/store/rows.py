@@ -71,9 +71,10 @@ ORDERS: Final = Table(
 ORDERS_BY_CLIENT_REF: Final = Table("orders", Order, _ORDER_COLUMNS, key=("tenant", "client_order_ref"), index=True)
 
 _PARTY_COLUMNS: Final = {"tenant": "text", "user_id": "text", "status": "text", "sequence": "bigint"}
+ACTIVE: Final = "ACTIVE"
 PARTIES: Final = Table("parties", PartyRow, _PARTY_COLUMNS, key=("tenant", "user_id"), lock=True)
 PARTIES_SEEN: Final = Table("parties", PartyRow, _PARTY_COLUMNS, key=("tenant", "user_id"), index=True)
-"""The same rows without their locks: a new order only looks, so that a busy buyer's orders don't queue up."""
+"""The same rows without their locks."""
 
-LOCK_ORDER: Final = (PARTIES, PARTIES_SEEN, ORDERS_BY_CLIENT_REF, ORDERS)
+LOCK_ORDER: Final = (PARTIES, ORDERS_BY_CLIENT_REF, ORDERS)
 """Every transaction touches the tables in this order, so no two wait for each other."""

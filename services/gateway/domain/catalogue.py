@@ -55,14 +55,26 @@ CATALOGUE: Final[dict[str, Problem]] = {
     "FORBIDDEN_ACTOR": Problem(
         403,
         "This party may not do that",
-        "The request says on whose behalf it comes, and that party has no say in this: only the buyer can ask for a release.",
-        "Let one of `details.allowed` ask for it, or leave the field out when your own backend decides.",
+        "The party has no say in this: only the buyer can ask for a release, and nobody approves a withdrawal they asked for.",
+        "Let one of `details.allowed` ask, or leave the field out when your own backend decides. Approve with another key.",
     ),
     "USER_INACTIVE": Problem(
         403,
         "The user is not active",
         "A suspended user can't begin anything new. Money that is under way still comes out: release and refund go on.",
         "Make the user ACTIVE again, or choose another.",
+    ),
+    "SECOND_FACTOR_REQUIRED": Problem(
+        403,
+        "This amount needs a code of the user's second factor",
+        "Above `details.threshold` a withdrawal needs a code of the user's authenticator app, and the request has none.",
+        "Ask the user for a code and send it as `second_factor_code`; if `details.enrolled` is false, set their factor up first.",
+    ),
+    "SECOND_FACTOR_INVALID": Problem(
+        403,
+        "The code is not good",
+        "It is wrong, older than a minute, or was used before; after five such codes none is taken for a quarter of an hour.",
+        "Read `details.reason`, wait for the next code or until `details.locked_until`, and ask with another Idempotency-Key.",
     ),
     "NOT_FOUND": Problem(
         404,
@@ -75,6 +87,12 @@ CATALOGUE: Final[dict[str, Problem]] = {
         "No such user",
         "No user in the marketplace and mode of your key has this id: a live key can't see test users, nor a test key live ones.",
         "Create the user first, or check the id and the key's mode.",
+    ),
+    "SECOND_FACTOR_NOT_FOUND": Problem(
+        404,
+        "The user has no second factor",
+        "None was set up for this user, or support removed it.",
+        "Set one up with `POST /users/{user_id}/second-factor`.",
     ),
     "WALLET_NOT_FOUND": Problem(
         404,
@@ -245,8 +263,8 @@ CATALOGUE: Final[dict[str, Problem]] = {
     "INVALID_DESTINATION": Problem(
         422,
         "The destination is not valid",
-        "The destination of a withdrawal is not an address that its provider could have.",
-        "Check the address: a Stellar one begins with G and ends in a checksum.",
+        "The destination is no Stellar account, is one of the platform's or the user's own deposit address, or asks for a memo.",
+        "Read `details.reason`. An address begins with G or M and ends in a checksum; MEMO_REQUIRED asks for `details.field`.",
     ),
     "DESTINATION_NO_TRUSTLINE": Problem(
         422,
@@ -259,6 +277,12 @@ CATALOGUE: Final[dict[str, Problem]] = {
         "The amount is below the minimum",
         "Each provider has a smallest amount that it pays out.",
         "Ask for at least `details.minimum`.",
+    ),
+    "AMOUNT_ABOVE_MAXIMUM": Problem(
+        422,
+        "The amount is above what may be withdrawn",
+        "The operator limits one withdrawal, what a user withdraws in a day (UTC), or what all users do: `details.limit`.",
+        "Ask for less, or tomorrow: `details.maximum` less `details.used` is left.",
     ),
     "RATE_LIMITED": Problem(
         429,

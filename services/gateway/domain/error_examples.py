@@ -295,7 +295,7 @@ EXAMPLES: Final[dict[str, Example]] = {
     ),
     "INVALID_DESTINATION": Example(
         Step("POST /withdrawals", _WITHDRAWAL | {"destination": _SHORT}, headers=_AGAIN),
-        {"field": "destination.address", "address": "GDQP2K"},
+        {"field": "destination.address", "reason": "MALFORMED", "address": "GDQP2K"},
         given="a user with 100.00",
         before=(_BUYER, _CREDIT),
         mended=(_WITHDRAW,),
@@ -311,6 +311,30 @@ EXAMPLES: Final[dict[str, Example]] = {
         given="a user with 100.00",
         before=(_BUYER, _CREDIT),
         mended=(_WITHDRAW,),
+    ),
+    "AMOUNT_ABOVE_MAXIMUM": Example(
+        _WITHDRAW,
+        {"limit": "user_daily", "maximum": "100.00", "used": "80.00", "requested": "50.00", "currency": "USD"},
+        occurs="by chance",
+    ),
+    "SECOND_FACTOR_REQUIRED": Example(
+        Step("POST /withdrawals", _WITHDRAWAL | {"amount": "12000.00"}, headers=_AGAIN),
+        {"field": "second_factor_code", "threshold": "10000.00", "enrolled": False},
+        given="a user with 100.00",
+        before=(_BUYER, _CREDIT),
+        mended=(_WITHDRAW,),
+    ),
+    "SECOND_FACTOR_INVALID": Example(
+        Step("POST /users/$BUYER/second-factor/confirm", {"code": "000000"}),
+        {"field": "second_factor_code", "reason": "WRONG", "locked_until": None},
+        occurs="by chance",
+    ),
+    "SECOND_FACTOR_NOT_FOUND": Example(
+        Step("GET /users/$BUYER/second-factor"),
+        {"user_id": _USER_ID},
+        given="a user",
+        before=(_BUYER,),
+        mended=(Step("GET /users/$BUYER"),),
     ),
     "RATE_LIMITED": Example(
         Step("GET /me"),

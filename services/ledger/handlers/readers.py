@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import asyncpg
 import msgspec
 
-from libs.common.contracts.queries.ledger import GetBalance, GetUser, GetUsers, ListUsers
+from libs.common.contracts.queries.ledger import GetBalance, GetExternalBalance, GetUser, GetUsers, ListUsers
 from libs.common.contracts.replies.common import Page
-from libs.common.contracts.replies.ledger import Balance, CurrencyBalance, UserState, UserStates
+from libs.common.contracts.replies.ledger import Balance, CurrencyBalance, ExternalBalance, ExternalLine, UserState, UserStates
 from libs.common.kernel.errors import Refusal
 from libs.common.kernel.money import format_amount
 from libs.common.messaging.lists import page_of, read_bounds, unknown_cursor
@@ -45,6 +45,13 @@ async def get_balance(pool: asyncpg.Pool, asked: Sequence[Asked[GetBalance]]) ->
             continue
         answers.append(Balance(item.query.user_id, tuple(_balance(*line) for line in sorted(lines))))
     return answers
+
+
+async def get_external_balance(pool: asyncpg.Pool, asked: Sequence[Asked[GetExternalBalance]]) -> Answers:
+    """Answer with what accounts outside are said to hold; one that nothing ever touched has no lines."""
+    balances = await reads.account_balances(pool, [(item.tenant, item.query.account) for item in asked])
+    found = [balances.get((item.tenant, item.query.account), ()) for item in asked]
+    return [ExternalBalance(tuple(ExternalLine(*line) for line in sorted(lines))) for lines in found]
 
 
 async def list_users(pool: asyncpg.Pool, asked: Sequence[Asked[ListUsers]]) -> Answers:

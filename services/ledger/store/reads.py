@@ -8,6 +8,7 @@ from typing import Final
 import asyncpg
 
 from libs.common.contracts.queries.ledger import ListUsers
+from libs.common.kernel.money import CURRENCIES
 from libs.common.persistence.pages import Bounds, Listing, every, given
 from services.ledger.domain.history import Line, Positions
 from services.ledger.domain.users import STATUSES, TYPES
@@ -26,6 +27,13 @@ SELECT a.tenant, a.holder_id, a.currency,
   FROM (SELECT DISTINCT * FROM unnest($1::text[], $2::text[]) AS u(tenant, id)) AS k
   JOIN accounts a ON a.tenant = k.tenant AND a.holder_id = k.id AND a.is_open
  GROUP BY a.tenant, a.holder_id, a.currency
+"""
+
+_ACCOUNTS: Final = """
+SELECT k.tenant, k.account, a.currency, a.balance
+  FROM (SELECT DISTINCT * FROM unnest($1::text[], $2::text[]) AS u(tenant, account)) AS k
+ CROSS JOIN unnest($3::text[]) AS c(currency)
+  JOIN accounts a ON a.tenant = k.tenant AND a.id = k.account || ':' || c.currency
 """
 
 _USER_LIST: Final = Listing("users", USERS.select_list, order=("created_at", "id"))
@@ -57,6 +65,16 @@ async def balances(pool: asyncpg.Pool, keys: Sequence[Key]) -> dict[Key, list[tu
     found: dict[Key, list[tuple[str, int, int, int]]] = defaultdict(list)
     for record in await pool.fetch(_BALANCES, [key[0] for key in keys], [key[1] for key in keys]):
         found[record[0], record[1]].append((record[2], record[3], record[4], record[5]))
+    return found
+
+
+async def account_balances(pool: asyncpg.Pool, keys: Sequence[Key]) -> dict[Key, list[tuple[str, int]]]:
+    """Return the (currency, stroops) of accounts, by (tenant, account without its currency)."""
+    found: defaultdict[Key, list[tuple[str, int]]] = defaultdict(list)
+    for tenant, account, currency, balance in await pool.fetch(
+        _ACCOUNTS, [key[0] for key in keys], [key[1] for key in keys], CURRENCIES
+    ):
+        found[tenant, account].append((currency, balance))
     return found
 
 

@@ -6,10 +6,9 @@ from typing import Any, Final
 
 import httpx
 
-from services.payouts.domain.destinations import Destination, can_not_receive
+from services.payouts.domain.destinations import Destination, Sight, sight_of
 
 AT_ONCE: Final = 20
-_REACH_SECONDS: Final = 1.0
 
 
 class Destinations:
@@ -20,21 +19,20 @@ class Destinations:
         self._url = url
         self._issuer = usdc_issuer
 
-    async def unable(self, asked: Sequence[Destination], *, seconds: float) -> set[Destination]:
-        """Return those that are known not to be able to receive.
+    async def look(self, asked: Sequence[Destination], *, seconds: float) -> dict[Destination, Sight]:
+        """Return what is seen of those that are shown.
 
         Only an account that is shown proves anything: whatever is not answered in these seconds, or not found, may well be paid.
         """
-        found: set[Destination] = set()
+        found: dict[Destination, Sight] = {}
         gate = asyncio.Semaphore(AT_ONCE)
-        timeout = httpx.Timeout(seconds, connect=min(seconds, _REACH_SECONDS))
-        async with httpx.AsyncClient(base_url=self._url, timeout=timeout, trust_env=False) as http:
+        async with httpx.AsyncClient(base_url=self._url, timeout=httpx.Timeout(seconds), trust_env=False) as http:
 
             async def look(destination: Destination) -> None:
                 async with gate:
-                    lines = await _lines(http, destination.account)
-                if lines is not None and can_not_receive(destination, lines, self._issuer):
-                    found.add(destination)
+                    account = await _shown(http, destination.account)
+                if account is not None:
+                    found[destination] = sight_of(destination, account["balances"], account.get("data") or {}, self._issuer)
 
             tasks = [asyncio.create_task(look(destination)) for destination in asked]
             _, late = await asyncio.wait(tasks, timeout=seconds)
@@ -44,11 +42,12 @@ class Destinations:
         return found
 
 
-async def _lines(http: httpx.AsyncClient, account: str) -> list[Any] | None:
+async def _shown(http: httpx.AsyncClient, account: str) -> dict[str, Any] | None:
     try:
         answer = await http.get(f"/accounts/{account}")
         body = answer.json() if answer.status_code == httpx.codes.OK else None
     except (httpx.HTTPError, ValueError):
         return None
-    lines = body.get("balances") if isinstance(body, dict) else None
-    return lines if isinstance(lines, list) else None
+    if not isinstance(body, dict) or not isinstance(body.get("balances"), list):
+        return None
+    return body if isinstance(body.get("data", {}), dict) else None

@@ -1,6 +1,5 @@
 """Transactions of slots in XDR: made, wrapped and read with Stellar's library."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -24,9 +23,10 @@ from stellar_sdk import (
 
 from libs.common.kernel.money import UNIT
 from services.payouts.domain.envelopes import Bounds, Built, Payment
+from services.payouts.domain.transactions import NATIVE
 
 _NAMES: Final = {"txNO_ACCOUNT": "tx_no_source_account", "txBAD_MIN_SEQ_AGE_OR_GAP": "tx_bad_minseq_age_or_gap"}
-_CAPITAL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_SPELT: Final = {"ALREADY_EXIST": "ALREADY_EXISTS"}
 
 
 class Malformed(ValueError):
@@ -40,7 +40,13 @@ class Network:
     passphrase: str
     usdc_issuer: str
     treasury: str
-    """Who pays, and who pays for fee bumps."""
+    """Who pays what users' own accounts do not."""
+    sponsor: str
+    """Who pays for fee bumps."""
+
+    def asset_name(self, currency: str) -> str:
+        """Name it as `native` or `CODE:ISSUER`."""
+        return NATIVE if currency == "XLM" else f"USDC:{self.usdc_issuer}"
 
     def asset(self, currency: str) -> Asset:
         """Name the asset that a currency of the books leaves as."""
@@ -56,7 +62,7 @@ def build(
     builder.ledger_bounds = LedgerBounds(0, bounds.max_ledger)
     for payment in payments:
         amount = Decimal(payment.amount) / UNIT
-        builder.append_payment_op(payment.address, network.asset(currency), amount, source=network.treasury)
+        builder.append_payment_op(payment.address, network.asset(currency), amount, source=payment.source or network.treasury)
     if not payments:
         builder.append_bump_sequence_op(0)
     builder.memo = _memo(payments)
@@ -66,7 +72,7 @@ def build(
 def bump(network: Network, signed: str, *, bid: int) -> Built:
     """Put a fee bump around a signed transaction; `bid` is for each of its operations and one more, as the network counts."""
     inner = TransactionEnvelope.from_xdr(signed, network.passphrase)
-    wrapped = TransactionBuilder.build_fee_bump_transaction(network.treasury, bid, inner, network.passphrase)
+    wrapped = TransactionBuilder.build_fee_bump_transaction(network.sponsor, bid, inner, network.passphrase)
     return _built(wrapped)
 
 
@@ -122,8 +128,7 @@ def _operation(result: xdr.OperationResult) -> str:
         return "op_no_source_account" if name == "NO_ACCOUNT" else f"op_{name.lower()}"
     if result.tr is None:
         raise Malformed("an operation without its result")
-    if result.tr.payment_result is not None:
-        return f"op_{result.tr.payment_result.code.name.removeprefix('PAYMENT_').lower()}"
-    if result.tr.bump_seq_result is not None:
-        return f"op_{result.tr.bump_seq_result.code.name.removeprefix('BUMP_SEQUENCE_').lower()}"
-    return f"op_{_CAPITAL.sub('_', result.tr.type.name).lower()}"
+    kind = result.tr.type.name
+    told = next(each for name, each in vars(result.tr).items() if name.endswith("_result") and each is not None)
+    name = told.code.name.removeprefix(f"{kind}_")
+    return f"op_{_SPELT.get(name, name).lower()}"

@@ -1,12 +1,15 @@
 """Asks a Horizon. No call is repeated in here: what is not answered is the caller's to judge."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 
 import httpx
 
 from libs.common.kernel.errors import TransientError
+from libs.common.kernel.money import UNIT
 from services.payouts.clients.envelopes import Malformed, read_applied, read_refusal
 from services.payouts.domain.slot_outcomes import ADMISSION, Applied
 from services.payouts.domain.slots import Look, Told
@@ -76,6 +79,21 @@ class Horizon:
             raise HorizonSilentError("an account without its ledger") from error
         return Look(_number(body, "sequence"), ledger)
 
+    async def holdings(self, account: str) -> Mapping[str, int] | None:
+        """Tell what an account holds in stroops, by `native` and `CODE:ISSUER`; None when it does not show the account.
+
+        Raises:
+            HorizonSilentError: it does not say.
+        """
+        try:
+            _, body = await self._get(f"/accounts/{account}")
+        except _MissingError:
+            return None
+        try:
+            return {_line(each): int(Decimal(each["balance"]) * UNIT) for each in body["balances"]}
+        except (ArithmeticError, KeyError, TypeError) as error:
+            raise HorizonSilentError("no balances") from error
+
     async def applied(self, inner_hash: str) -> Applied | None:
         """Find a transaction in the ledgers by its own hash; None says only that this Horizon does not show it now.
 
@@ -89,7 +107,7 @@ class Horizon:
         return _applied(body)
 
     async def newest_of(self, account: str) -> list[Applied]:
-        """List the newest transactions of an account, failed ones too.
+        """List the newest transactions that an account has to do with, failed ones too.
 
         Raises:
             HorizonSilentError: it does not say.
@@ -165,6 +183,10 @@ def _records(body: dict[str, Any]) -> list[Any]:
     return records
 
 
+def _line(balance: dict[str, str]) -> str:
+    return "native" if balance["asset_type"] == "native" else f"{balance.get('asset_code')}:{balance.get('asset_issuer')}"
+
+
 def _applied(body: Any) -> Applied:  # noqa: ANN401 - any JSON
     try:
         codes, is_successful = read_applied(_text(body, "result_xdr"))
@@ -176,6 +198,7 @@ def _applied(body: Any) -> Applied:  # noqa: ANN401 - any JSON
     return Applied(
         hash=_text(bump, "hash") if isinstance(bump, dict) else own,
         inner_hash=_text(inner, "hash") if isinstance(inner, dict) else own,
+        source=_text(body, "source_account"),
         sequence=_number(body, "source_account_sequence"),
         ledger=_number(body, "ledger"),
         is_successful=is_successful,

@@ -15,11 +15,15 @@ from services.payouts.domain.signing import (
     LENGTH_BYTES,
     Accounts,
     Describe,
+    FactorKey,
+    Match,
+    Matched,
     Mint,
     Minted,
     Refused,
     Reply,
     Request,
+    Reveal,
     Sign,
     Signed,
     SignKind,
@@ -28,7 +32,7 @@ from services.payouts.domain.signing import (
 
 ANSWER_SECONDS: Final = 10.0
 _decode: Final = msgspec.json.Decoder(Reply).decode
-Wanted = TypeVar("Wanted", Signed, Minted, Accounts)
+Wanted = TypeVar("Wanted", Signed, Minted, Accounts, FactorKey, Matched)
 
 
 class SignerUnavailableError(TransientError):
@@ -90,6 +94,22 @@ class SignerClient:
             SignerUnavailableError: nobody answered; the keys may have been made, and asking again gives the same ones.
         """
         return (await self._ask(Mint(network, wallets), Minted)).addresses
+
+    async def reveal(self, asked: Reveal) -> str:
+        """Return the key of a second factor that is being set up.
+
+        Raises:
+            SignerUnavailableError: nobody answered; ask again. SignerRefusedError: it is not being set up.
+        """
+        return (await self._ask(asked, FactorKey)).key
+
+    async def match(self, asked: Match) -> int:
+        """Return the step that a code is of; 0: of none near this instant.
+
+        Raises:
+            SignerUnavailableError: nobody answered; ask again. SignerRefusedError: there is no such factor.
+        """
+        return (await self._ask(asked, Matched)).step
 
     async def _ask(self, request: Request, kind: type[Wanted]) -> Wanted:
         try:

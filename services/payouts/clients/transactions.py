@@ -4,6 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
 
+import msgspec
 import stellar_sdk
 from stellar_sdk import xdr
 
@@ -22,27 +23,42 @@ from services.payouts.domain.transactions import (
 )
 
 _LIMITLESS: Final = (1 << 63) - 1
+Envelope = stellar_sdk.TransactionEnvelope | stellar_sdk.FeeBumpTransactionEnvelope
 
 
 class UnreadableError(Exception):
     """It is no transaction envelope."""
 
 
-def read(envelope_xdr: str, passphrase: str) -> tuple[stellar_sdk.TransactionEnvelope, Transaction]:
-    """Decode an envelope without signatures.
+def read(envelope_xdr: str, passphrase: str) -> tuple[Envelope, Transaction]:
+    """Decode an envelope without signatures; of a fee bump those of the transaction inside stay.
 
     Raises:
         UnreadableError: it is no envelope, another kind of one, or not in the one canonical encoding.
     """
     try:
-        envelope = stellar_sdk.TransactionEnvelope.from_xdr(envelope_xdr, passphrase)
-        transaction = describe(envelope.transaction)
+        envelope = _decode(envelope_xdr, passphrase)
+        transaction = _described(envelope)
         canonical = envelope.to_xdr()
     except Exception as error:  # the library raises what it likes on bytes it can't read
         raise UnreadableError(f"this is no transaction envelope: {error!r}") from error
     if canonical != envelope_xdr or envelope.signatures:
         raise UnreadableError("this envelope is signed already, or not written the one right way")
     return envelope, transaction
+
+
+def _decode(envelope_xdr: str, passphrase: str) -> Envelope:
+    is_bump = stellar_sdk.FeeBumpTransactionEnvelope.is_fee_bump_transaction_envelope(envelope_xdr)
+    kind = stellar_sdk.FeeBumpTransactionEnvelope if is_bump else stellar_sdk.TransactionEnvelope
+    return kind.from_xdr(envelope_xdr, passphrase)
+
+
+def _described(envelope: Envelope) -> Transaction:
+    if isinstance(envelope, stellar_sdk.TransactionEnvelope):
+        return describe(envelope.transaction)
+    outer = envelope.transaction
+    inner = describe(outer.inner_transaction_envelope.transaction)
+    return msgspec.structs.replace(inner, fee=outer.fee, fee_source=_plain(outer.fee_source))
 
 
 def describe(transaction: stellar_sdk.Transaction) -> Transaction:

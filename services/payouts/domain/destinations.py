@@ -1,11 +1,15 @@
 """Whether an account elsewhere can be paid, as far as it can be told beforehand."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from libs.common.kernel.errors import Refusal
 
 ASSET: Final = "USDC"
+MEMO_REQUIRED: Final = "config.memo_required"
+"""The data entry by which an account asks for memos (SEP-29)…"""
+_YES: Final = "MQ=="
+"""… and its value, `1`, in base 64."""
 
 
 class Destination(NamedTuple):
@@ -15,16 +19,26 @@ class Destination(NamedTuple):
     currency: str
 
 
-def can_not_receive(destination: Destination, lines: Sequence[object], usdc_issuer: str) -> bool:
-    """Tell whether the account, with these balances as Horizon shows them, is bound to refuse; its issuer takes back all."""
-    if destination.currency == "XLM" or destination.account == usdc_issuer:
-        return False
+class Sight(NamedTuple):
+    """What was seen of an account that is there."""
+
+    can_receive: bool
+    wants_memo: bool
+
+
+def sight_of(destination: Destination, lines: Sequence[object], data: Mapping[str, object], usdc_issuer: str) -> Sight:
+    """Judge an account by its balances and data entries as Horizon shows them; an asset's issuer takes back all."""
+    takes_all = destination.currency == "XLM" or destination.account == usdc_issuer
+    return Sight(takes_all or _trusts(lines, usdc_issuer), data.get(MEMO_REQUIRED) == _YES)
+
+
+def _trusts(lines: Sequence[object], usdc_issuer: str) -> bool:
     ours = [
         line
         for line in lines
         if isinstance(line, dict) and (line.get("asset_code"), line.get("asset_issuer")) == (ASSET, usdc_issuer)
     ]
-    return not any(line.get("is_authorized", True) for line in ours)
+    return any(line.get("is_authorized", True) for line in ours)
 
 
 def no_trustline(address: str) -> Refusal:

@@ -11,6 +11,8 @@ class Payment:
     amount: int
     memo_type: str | None = None
     memo: str | None = None
+    source: str | None = None
+    """The account that pays; the treasury when there is none."""
 
 
 @dataclass(frozen=True, slots=True)

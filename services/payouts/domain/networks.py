@@ -5,7 +5,6 @@ from typing import Final, Literal
 Network = Literal["testnet", "mainnet"]
 
 PROVIDER: Final = "stellar"
-DEPOSIT_METHOD: Final = "stellar_address"
 ASSET_CODE: Final = "USDC"
 
 
@@ -28,8 +27,3 @@ def mismatch(network: Network, passphrase: str, usdc_issuer: str) -> str:
     if usdc_issuer == _USDC_ISSUERS[other]:
         return f"STELLAR_USDC_ISSUER issues on {other}, but STELLAR_NETWORK is {network}: use {_USDC_ISSUERS[network]}"
     return ""
-
-
-def deposit_instructions(network: str) -> str:
-    """Tell a person what to send."""
-    return f"Send {ASSET_CODE} to this address on the Stellar {network}. Other assets are not credited."

@@ -39,6 +39,21 @@ class Describe(msgspec.Struct, frozen=True, tag=True):
     """Name the platform's own accounts."""
 
 
+class Reveal(msgspec.Struct, frozen=True, tag=True):
+    """Show the key of a second factor that is being set up; the signer looks up whether it is."""
+
+    tenant: str
+    factor_id: str
+
+
+class Match(msgspec.Struct, frozen=True, tag=True):
+    """Of which step is this code of a second factor?"""
+
+    tenant: str
+    factor_id: str
+    code: str
+
+
 class Signed(msgspec.Struct, frozen=True, tag=True):
     """The same envelope with the signatures that the rule gives it."""
 
@@ -49,6 +64,18 @@ class Minted(msgspec.Struct, frozen=True, tag=True):
     """The wallets' addresses, in the order they were asked for."""
 
     addresses: tuple[str, ...]
+
+
+class FactorKey(msgspec.Struct, frozen=True, tag=True):
+    """A second factor's key in base 32."""
+
+    key: str
+
+
+class Matched(msgspec.Struct, frozen=True, tag=True):
+    """The step that a code is of; 0: of none near this instant."""
+
+    step: int
 
 
 class Accounts(msgspec.Struct, frozen=True, tag=True):
@@ -66,5 +93,5 @@ class Refused(msgspec.Struct, frozen=True, tag=True):
     reason: str
 
 
-Request = Sign | Mint | Describe
-Reply = Signed | Minted | Accounts | Refused
+Request = Sign | Mint | Describe | Reveal | Match
+Reply = Signed | Minted | Accounts | FactorKey | Matched | Refused

@@ -46,7 +46,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
 
 REASONS: Final[Mapping[str, str]] = {
     "op_no_destination": "Destination account does not exist",
-    "op_no_trust": "Destination account does not have a trustline for the asset",
+    "op_no_trust": "Destination account does not have USDC trustline",
     "op_not_authorized": "Destination account is not authorized to hold the asset",
     "op_line_full": "Destination account can't hold that much of the asset",
     "op_malformed": "The network does not accept the payment",
@@ -81,6 +81,8 @@ class Applied:
 
     hash: str
     inner_hash: str
+    source: str
+    """Whose sequence number it took; lists of an account's transactions have others' too."""
     sequence: int
     ledger: int
     is_successful: bool

@@ -10,8 +10,12 @@ from typing import Final, Literal
 
 BATCH_MAX: Final = 100
 """Operations that fit into a transaction."""
+OWN_MAX: Final = 18
+"""Users' own accounts that may pay in one transaction: with the channel and the treasury that makes its twenty signatures."""
 BASE_BID: Final = 100
 """Stroops an operation: the network's least."""
+BID_MAX: Final = 100_000
+"""Stroops an operation that are never exceeded: a hundredth of a lumen."""
 RAISE: Final = 10
 """What the network asks of a fee bump that is to take another's place: ten times the bid."""
 PATIENCE_LEDGERS: Final = 2
@@ -34,7 +38,7 @@ class Told(StrEnum):
     LOOK = "LOOK"
     """tx_bad_seq: the slot is taken, or this Horizon lags."""
     POOR = "POOR"
-    """An account of ours can't pay the fee: a person must look."""
+    """The channel can't pay the fee: the sponsor pays it, by a fee bump. If that can't either, a person must look."""
     REFUSED = "REFUSED"
     """Wrong signatures or a malformed envelope: a mistake of ours, a person must look."""
     NOTHING = "NOTHING"
@@ -130,6 +134,11 @@ class Wait:
 Move = Build | Bump | Sign | Submit | Find | Wait
 
 
+def is_fresh(sequence: int) -> bool:
+    """Tell whether an account has used none of its sequence numbers: they begin at the ledger that made it, times 2^32."""
+    return sequence % (1 << 32) == 0
+
+
 def next_move(slot: Slot, look: Look, *, bid_max: int) -> Move:
     """Choose what to do about a slot; pure, and safe to choose wrongly on stale news: all moves stay inside the slot."""
     if look.sequence >= slot.sequence:
@@ -157,6 +166,8 @@ def _push(slot: Slot, newest: Envelope, look: Look, bid_max: int) -> Move:
         return Bump(newest.inner_hash, needed)
     if newest.told is None:
         return Submit(newest.hash)
+    if newest.told == Told.POOR and newest.hash == newest.inner_hash:
+        return Bump(newest.inner_hash, newest.bid)
     is_slow = look.ledger - newest.first_ledger >= PATIENCE_LEDGERS
     if (newest.told == Told.LOW_FEE or is_slow) and newest.bid < bid_max and newest.told != Told.POOR:
         return Bump(newest.inner_hash, min(bid_max, RAISE * newest.bid))

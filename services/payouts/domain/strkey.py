@@ -9,15 +9,21 @@ from typing import Final
 
 _ACCOUNT_VERSION: Final = 6 << 3  # spells a leading G
 _MUXED_VERSION: Final = 12 << 3  # spells a leading M
+_CONTRACT_VERSION: Final = 2 << 3  # spells a leading C
 _SEED_VERSION: Final = 18 << 3  # spells a leading S
-_POLYNOMIAL: Final = 0x1021
 KEY_BYTES: Final = 32
+_NUMBER_BYTES: Final = 8
 _ADDRESS_LENGTHS: Final = {"G": 56, "M": 69}
 
 
 def account_address(public_key: bytes) -> str:
     """Spell an Ed25519 public key as an account, `G…`."""
     return _spell(_ACCOUNT_VERSION, public_key)
+
+
+def muxed_address(public_key: bytes, number: int) -> str:
+    """Spell an account with a number below 2⁶⁴ in it, `M…`."""
+    return _spell(_MUXED_VERSION, public_key + number.to_bytes(_NUMBER_BYTES))
 
 
 def secret_seed(seed: bytes) -> str:
@@ -33,6 +39,11 @@ def is_account(text: str) -> bool:
 def is_secret(text: str) -> bool:
     """Tell whether this is a secret seed, checksum and all."""
     return _is(_SEED_VERSION, text)
+
+
+def is_contract(text: str) -> bool:
+    """Tell whether this is a contract's address, checksum and all."""
+    return _is(_CONTRACT_VERSION, text)
 
 
 def seed_of(secret: str) -> bytes:
@@ -65,13 +76,8 @@ def _is(version: int, text: str) -> bool:
 
 def _spell(version: int, key: bytes) -> str:
     payload = bytes([version]) + key
-    return base64.b32encode(payload + _crc16(payload).to_bytes(2, "little")).decode()
+    return base64.b32encode(payload + _crc16(payload).to_bytes(2, "little")).decode().rstrip("=")
 
 
 def _crc16(data: bytes) -> int:
-    crc = 0
-    for byte in data:
-        crc ^= byte << 8
-        for _ in range(8):
-            crc = (crc << 1 ^ _POLYNOMIAL) & 0xFFFF if crc & 0x8000 else crc << 1
-    return crc
+    return binascii.crc_hqx(data, 0)

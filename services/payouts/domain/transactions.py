@@ -1,5 +1,6 @@
 """A Stellar transaction as far as we make any, and whether one is what its intent asks for. Amounts are stroops."""
 
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import msgspec
@@ -73,6 +74,8 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     sequence: int
     fee: int
+    fee_source: str = ""
+    """Who pays for the fee bump around it; empty when there is none. `fee` is the bump's then."""
     memo: str = ""
     min_time: int = 0
     max_time: int = 0
@@ -83,8 +86,12 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     operations: tuple[Operation, ...]
 
     def signers(self) -> list[str]:
-        """Name whose signatures it takes: its source and its operations', each once."""
-        return list(dict.fromkeys((self.source, *(operation.source for operation in self.operations))))
+        """Name whose signatures it takes: its source and its operations', each once; a fee bump's that of who pays it."""
+        return (
+            [self.fee_source]
+            if self.fee_source
+            else list(dict.fromkeys((self.source, *(operation.source for operation in self.operations))))
+        )
 
 
 class Expected(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +102,7 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     sequence: int
     fee_max: int
+    fee_source: str = ""
     memo: str = ""
     max_time: int
     max_ledger: int = 0
@@ -106,6 +114,7 @@ def differences(expected: Expected, found: Transaction, transaction_hash: str) -
     pairs = (
         ("OTHER_TRANSACTION", "hash", expected.transaction_hash, transaction_hash),
         ("OTHER_SOURCE", "source", expected.source, found.source),
+        ("OTHER_SOURCE", "source of the fee", expected.fee_source, found.fee_source),
         ("OTHER_SEQUENCE", "sequence", expected.sequence, found.sequence),
         ("OTHER_MEMO", "memo", expected.memo, found.memo),
         ("OTHER_BOUNDS", "min_time", 0, found.min_time),
@@ -128,21 +137,27 @@ def differences(expected: Expected, found: Transaction, transaction_hash: str) -
     return None
 
 
-def creation(wallets: tuple[str, ...], *, sponsor: str, asset: str) -> tuple[Operation, ...]:
-    """Say how accounts are made that hold an asset and no lumens, all reserves paid by the sponsor: four operations each."""
+def creation(wallets: Sequence[str], *, sponsor: str, asset: str, existing: Collection[str] = ()) -> tuple[Operation, ...]:
+    """Say how accounts are made that hold an asset and no lumens, all reserves paid by the sponsor.
+
+    Four operations each, and three for one that is `existing`: it only lacks the trustline.
+    """
     steps: list[Operation] = []
     for wallet in wallets:
-        steps += [Begin(sponsor, wallet), Create(sponsor, wallet, 0), Trust(wallet, asset), End(wallet)]
+        made = () if wallet in existing else (Create(sponsor, wallet, 0),)
+        steps += [Begin(sponsor, wallet), *made, Trust(wallet, asset), End(wallet)]
     return tuple(steps)
 
 
-def own_accounts(accounts: Accounts, asset: str) -> tuple[Operation, ...]:
-    """Say how the platform's own accounts are made: the treasury like a wallet, each channel with lumens for its fees."""
-    steps = list(creation((accounts.treasury,), sponsor=accounts.sponsor, asset=asset))
-    for channel in accounts.channels:
-        steps += [
-            Begin(accounts.sponsor, channel),
-            Create(accounts.sponsor, channel, CHANNEL_LUMENS * STROOPS),
-            End(channel),
-        ]
+def own_accounts(
+    wanted: Sequence[str], accounts: Accounts, asset: str, *, existing: Collection[str] = ()
+) -> tuple[Operation, ...]:
+    """Say how accounts of the platform's own are made: the treasury like a wallet, a channel with lumens for its fees."""
+    steps: list[Operation] = []
+    for account in wanted:
+        if account == accounts.treasury:
+            steps += creation((account,), sponsor=accounts.sponsor, asset=asset, existing=existing)
+        else:
+            lumens = CHANNEL_LUMENS * STROOPS
+            steps += [Begin(accounts.sponsor, account), Create(accounts.sponsor, account, lumens), End(account)]
     return tuple(steps)

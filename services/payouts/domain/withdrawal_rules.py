@@ -1,17 +1,26 @@
 """What stands in the way of a withdrawal, as refusals, in the order in which they are looked for."""
 
 import re
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 from libs.common.contracts.commands.payouts import CreateWithdrawal
 from libs.common.kernel.errors import Refusal, invalid
 from libs.common.kernel.money import UNIT, Currency, format_amount
-from services.payouts.domain.strkey import account_address, read_account
+from services.payouts.domain.destinations import Sight, no_trustline
+from services.payouts.domain.strkey import account_address, is_contract, read_account
 from services.payouts.domain.withdrawals import WITHDRAWAL, Action, Status, Withdrawal
 
 MINIMUM: Final[dict[Currency, int]] = {"USD": UNIT, "XLM": UNIT}
 """The smallest amount that is paid out, in stroops."""
 STELLAR: Final = "stellar"
+_SECRET: Final = re.compile(r"S[A-Z2-7]{55}", re.ASCII)
+_BASE58: Final = "[1-9A-HJ-NP-Za-km-z]"
+_ELSEWHERE: Final = (
+    re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII),  # Ethereum and its kind
+    re.compile(r"(bc|tb|ltc)1[02-9ac-hj-np-z]{8,87}", re.ASCII),  # Bitcoin, Litecoin
+    re.compile(rf"[13T]{_BASE58}{{25,33}}", re.ASCII),  # Bitcoin, Tron
+)
 _MEMO_BYTES: Final = 28
 _HASH: Final = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 _NUMBER: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
@@ -22,9 +31,31 @@ def withdrawal_not_found(withdrawal_id: str) -> Refusal:
     return Refusal("WITHDRAWAL_NOT_FOUND", "No such withdrawal", {"withdrawal_id": withdrawal_id})
 
 
-def check_terms(terms: CreateWithdrawal, *, own_accounts: frozenset[str] = frozenset()) -> Refusal | None:
-    """Check the destination, then the memo, then the amount; `own_accounts` are the platform's, which nobody withdraws to."""
-    return _check_destination(terms, own_accounts) or _check_memo(terms) or _check_amount(terms)
+def check_user(user_id: str, status: str | None) -> Refusal | None:
+    """Refuse a user who is not there (no status) or not active; None: nothing is known against them."""
+    if status is None:
+        return None
+    if not status:
+        return Refusal("USER_NOT_FOUND", "No such user", {"field": "user_id", "user_id": user_id})
+    return Refusal("USER_INACTIVE", "The user is not active", {"field": "user_id", "user_id": user_id, "status": status})
+
+
+def check_terms(terms: CreateWithdrawal, *, own_accounts: AbstractSet[str] = frozenset(), own_wallet: str = "") -> Refusal | None:
+    """Check the destination, then the memo, then the amount.
+
+    Nobody withdraws to `own_accounts`, the platform's, nor to `own_wallet`, the account that the user's deposits go to.
+    """
+    return _check_destination(terms, own_accounts, own_wallet) or _check_memo(terms) or _check_amount(terms)
+
+
+def check_sight(terms: CreateWithdrawal, sight: Sight | None) -> Refusal | None:
+    """Check against what was seen of the destination's account; what was not seen the chain decides."""
+    if sight is None:
+        return None
+    if sight.wants_memo and terms.memo is None and not terms.address.startswith("M"):
+        text = "The destination asks for a memo: write memo_type and memo as its owner says"
+        return _invalid_destination("MEMO_REQUIRED", text, field="destination.memo", address=terms.address)
+    return None if sight.can_receive else no_trustline(terms.address)
 
 
 def in_progress(withdrawal_id: str) -> Refusal:
@@ -48,22 +79,51 @@ def guard_cancel(withdrawal: Withdrawal) -> Refusal | None:
     return None
 
 
+def guard_approval(withdrawal: Withdrawal, approver: str) -> Refusal | None:
+    """Refuse to approve what waits for nobody, and the approval of whoever asked for it."""
+    is_awaited = withdrawal.needs_approval and withdrawal.approved_by is None and withdrawal.pending is None
+    if withdrawal.status != Status.PENDING or not is_awaited:
+        details = {"withdrawal_id": withdrawal.id, "current_state": str(withdrawal.status), "approved_by": withdrawal.approved_by}
+        return Refusal("INVALID_STATE", "The withdrawal waits for no approval", details)
+    if approver == withdrawal.asked_by:
+        told = {"withdrawal_id": withdrawal.id, "actor": approver}
+        return Refusal("FORBIDDEN_ACTOR", "The key that asked for a withdrawal can't approve it: use another", told)
+    return None
+
+
 def is_in_flight(withdrawal: Withdrawal) -> bool:
     """Tell whether it has not come to an end."""
     return withdrawal.status in (Status.PENDING, Status.PROCESSING)
 
 
-def _check_destination(terms: CreateWithdrawal, own_accounts: frozenset[str]) -> Refusal | None:
-    details = {"field": "destination.address", "address": terms.address}
+def _check_destination(terms: CreateWithdrawal, own_accounts: AbstractSet[str], own_wallet: str) -> Refusal | None:
     if terms.destination_type != STELLAR:
         told = {"field": "destination.type", "type": terms.destination_type, "provider": STELLAR}
         return Refusal("INVALID_DESTINATION", "Withdrawals go to Stellar addresses: write the type stellar", told)
     key = read_account(terms.address)
     if key is None:
-        return Refusal("INVALID_DESTINATION", "The destination is not valid", details)
-    if account_address(key) in own_accounts:
-        return Refusal("INVALID_DESTINATION", "The destination is an account of the platform itself", details)
+        return _no_account(terms.address)
+    account = account_address(key)
+    if account in own_accounts:
+        return _invalid_destination("OWN_ACCOUNT", "The destination is an account of the platform itself", address=terms.address)
+    if account == own_wallet:
+        return _invalid_destination("OWN_WALLET", "The destination is the user's own deposit address", address=terms.address)
     return None
+
+
+def _no_account(text: str) -> Refusal:
+    """Say what is wrong with what is no address of an account; a secret key is not said back."""
+    if _SECRET.fullmatch(text):
+        return _invalid_destination("SECRET_KEY", "This looks like a secret key. Never send one to anybody: write the address")
+    if is_contract(text):
+        return _invalid_destination("CONTRACT", "Contracts can't be paid: write an account, G… or M…", address=text)
+    if any(pattern.fullmatch(text) for pattern in _ELSEWHERE):
+        return _invalid_destination("OTHER_NETWORK", "This is an address of another network than Stellar", address=text)
+    return _invalid_destination("MALFORMED", "The destination is not valid", address=text)
+
+
+def _invalid_destination(reason: str, message: str, *, field: str = "destination.address", **told: str) -> Refusal:
+    return Refusal("INVALID_DESTINATION", message, {"field": field, "reason": reason, **told})
 
 
 def _check_memo(terms: CreateWithdrawal) -> Refusal | None:

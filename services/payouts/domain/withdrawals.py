@@ -103,6 +103,15 @@ class Withdrawal(msgspec.Struct, frozen=True):
     pending_tries: int
     pending_due: datetime | None
     """When the sweeper sends the intent again."""
+    asked_by: str | None
+    """The API key that asked for it."""
+    needs_approval: bool
+    approved_by: str | None
+    """Another API key."""
+    hold_until: datetime | None
+    """Before this it does not leave, because its destination is new."""
+    flags: tuple[str, ...]
+    """What was unusual about it."""
     created_at: datetime
     updated_at: datetime
 
@@ -142,8 +151,15 @@ def _journal(withdrawal: Withdrawal, action: Action | None) -> PostJournal:
 
 
 def booked(withdrawal: Withdrawal, now: datetime) -> Withdrawal:
-    """Go on after the debit is in the books: it may be sent from now on."""
-    return changed(withdrawal, now, is_booked=True, waiting_from=now, pending=None, pending_due=None)
+    """Go on after the debit is in the books: it may be sent, unless somebody has to agree first."""
+    if withdrawal.needs_approval:
+        return changed(withdrawal, now, is_booked=True, pending=None, pending_due=None)
+    return released(withdrawal, now, is_booked=True, pending=None, pending_due=None)
+
+
+def released(withdrawal: Withdrawal, now: datetime, **changes: Any) -> Withdrawal:  # noqa: ANN401 - the fields of a withdrawal
+    """Let it be sent, from now on or from the end of its hold."""
+    return changed(withdrawal, now, waiting_from=max(now, withdrawal.hold_until or now), **changes)
 
 
 def ended(withdrawal: Withdrawal, intent: Intent, now: datetime) -> Withdrawal:

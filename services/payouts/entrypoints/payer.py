@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -16,14 +17,14 @@ from services.payouts.clients.envelopes import Network
 from services.payouts.clients.horizon import Horizon
 from services.payouts.clients.signer import Signer, SignerRefusedError, SignerUnavailableError
 from services.payouts.domain.signing import Accounts
+from services.payouts.domain.slots import BID_MAX
 from services.payouts.handlers.pay_slots import Payer
 from services.payouts.settings import PayoutsSettings
-from services.payouts.store import channels
+from services.payouts.store import channels, due
 from services.payouts.store.channels import Lease
 
 LEASE: Final = timedelta(seconds=15)
-BID_MAX: Final = 100_000
-"""Stroops an operation that are never exceeded: a hundredth of a lumen."""
+ROUND_SECONDS: Final = 60.0
 TROUBLE: Final = (TransientError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 _log = structlog.get_logger("offerhub.payer")
 
@@ -34,8 +35,8 @@ def paying(settings: PayoutsSettings, signer: Signer, *, bid_max: int = BID_MAX,
     async def run(parts: Parts) -> None:
         horizon = Horizon(settings.horizon_url)
         try:
-            accounts = await _accounts(signer, idle_seconds)
-            network = Network(settings.network_passphrase, settings.usdc_issuer, accounts.treasury)
+            accounts = await own_accounts(signer, idle_seconds)
+            network = Network(settings.network_passphrase, settings.usdc_issuer, accounts.treasury, accounts.sponsor)
             payer = Payer(parts.pool, horizon, signer, network, parts.clock, parts.publisher, bid_max)
             await pay(payer, accounts.channels, idle_seconds=idle_seconds)
         finally:
@@ -44,7 +45,8 @@ def paying(settings: PayoutsSettings, signer: Signer, *, bid_max: int = BID_MAX,
     return run
 
 
-async def _accounts(signer: Signer, idle_seconds: float) -> Accounts:
+async def own_accounts(signer: Signer, idle_seconds: float) -> Accounts:
+    """Ask for the platform's own accounts until there is an answer."""
     while True:
         try:
             return await signer.accounts()
@@ -59,10 +61,10 @@ async def pay(payer: Payer, public_keys: Sequence[str], *, idle_seconds: float) 
     try:
         while True:
             try:
-                await channels.register(payer.pool, public_keys)
                 if await payer.horizon.passphrase() != payer.network.passphrase:
                     _log.error("payer.other_network")
                 else:
+                    await _register(payer, public_keys)
                     await _work(payer, owner, public_keys, idle_seconds)
             except TROUBLE as error:
                 _log.warning("payer.trouble", error=repr(error))
@@ -72,13 +74,41 @@ async def pay(payer: Payer, public_keys: Sequence[str], *, idle_seconds: float) 
             await channels.release(payer.pool, owner)
 
 
+async def _register(payer: Payer, public_keys: Sequence[str]) -> None:
+    """Make known the channels that are on the chain: what is not there is not waited for."""
+    known = await channels.known(payer.pool)
+    unknown = [each for each in public_keys if each not in known]
+    found = [each for each in unknown if await payer.horizon.holdings(each) is not None]
+    await channels.register(payer.pool, found)
+    if len(found) < len(unknown):
+        _log.warning("channel.missing", channels=sorted(set(unknown) - set(found)), do="python -m services.payouts prepare")
+
+
 async def _work(payer: Payer, owner: str, public_keys: Sequence[str], idle_seconds: float) -> None:
-    while True:
-        now = payer.clock.now()
-        leases = await channels.take(payer.pool, owner, public_keys, now=now, until=now + LEASE)
+    """Pay for a minute. A channel with nothing more to do rests until there is a new ledger, or a payment in it is called off."""
+    rested: dict[str, int] = {}
+    end = time.monotonic() + ROUND_SECONDS
+    while time.monotonic() < end:
+        leases, ledger = await _choose(payer, owner, public_keys, rested)
         busy = await asyncio.gather(*(_step(payer, lease) for lease in leases))
+        rested.update({lease.channel: 0 if is_busy else ledger for lease, is_busy in zip(leases, busy, strict=True)})
         if not any(busy):
             await asyncio.sleep(idle_seconds)
+
+
+async def _choose(payer: Payer, owner: str, public_keys: Sequence[str], rested: Mapping[str, int]) -> tuple[list[Lease], int]:
+    """Take the channels with a slot open, and as many others as what waits needs; name the newest ledger."""
+    now = payer.clock.now()
+    todo = await due.look(payer.pool, now)
+    if not todo.is_any:
+        return [], 0
+    until, tip = now + LEASE, await payer.horizon.tip()
+    working = [each for each in public_keys if each in todo.open_channels]
+    idle = [each for each in public_keys if each not in todo.open_channels]
+    held = await channels.take(payer.pool, owner, working, now=now, until=until, limit=len(working))
+    free = await channels.take(payer.pool, owner, idle, now=now, until=until, limit=todo.slots_wanted)
+    awake = [each for each in held if each.channel in todo.hurried_channels or rested.get(each.channel, 0) < tip.ledger]
+    return awake + free, tip.ledger
 
 
 async def _step(payer: Payer, lease: Lease) -> bool:

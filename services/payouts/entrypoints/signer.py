@@ -16,11 +16,12 @@ from libs.common.observability.logging import start_logging
 from services.payouts.clients.key_provider import EnvironmentKeys
 from services.payouts.clients.own_keys import OwnKeys
 from services.payouts.domain.networks import ASSET_CODE
-from services.payouts.domain.signing import Describe, Mint, Reply, Request
+from services.payouts.domain.signing import Describe, Match, Mint, Reply, Request, Reveal
 from services.payouts.entrypoints.rotation import ROLE, signer_pool
 from services.payouts.entrypoints.signer_socket import listening
 from services.payouts.handlers.mint_keys import MintKeys
 from services.payouts.handlers.sign_intent import SignIntent
+from services.payouts.handlers.tell_factors import TellFactors
 from services.payouts.settings import SignerSettings
 from services.payouts.store.signable import Place
 
@@ -46,9 +47,15 @@ async def signing(settings: SignerSettings) -> AsyncIterator[asyncpg.Pool]:
         sign = SignIntent(pool, keys, own, place, settings.network_passphrase, SystemClock())
         mint = MintKeys(pool, keys, keys.legacy, settings.network, os.urandom, SystemClock())
 
+        factors = TellFactors(pool, keys, SystemClock())
+
         async def answer(asked: Request) -> Reply:
             if isinstance(asked, Describe):
                 return own.accounts
+            if isinstance(asked, Reveal):
+                return await factors.reveal(asked)
+            if isinstance(asked, Match):
+                return await factors.match(asked)
             return await (mint(asked) if isinstance(asked, Mint) else sign(asked))
 
         users = {os.getuid(), *settings.peers}

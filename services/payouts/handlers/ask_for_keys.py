@@ -10,6 +10,7 @@ from libs.common.messaging.batch import Work
 from services.payouts.clients.signer import SignerClient
 from services.payouts.domain.signing import WalletName
 from services.payouts.handlers import note_user
+from services.payouts.handlers.ask_for_accounts import OwnAccounts
 from services.payouts.handlers.create_wallet import wallet_id_of
 
 KEPT_MAX: Final = 4_096
@@ -19,10 +20,11 @@ KEPT_MAX: Final = 4_096
 class AddressBook:
     """Keeps what the signer answered, for the decisions that follow."""
 
-    def __init__(self, signer: SignerClient, network: str) -> None:
-        """Ask this signer."""
+    def __init__(self, signer: SignerClient, network: str, *, shared: OwnAccounts | None = None) -> None:
+        """Ask this signer; `shared` are the platform's accounts where users have none of their own."""
         self._signer = signer
         self._network = network
+        self._shared = shared
         self.addresses: dict[tuple[str, str], str] = {}
 
     async def look_up(self, works: Sequence[Work]) -> None:
@@ -39,6 +41,8 @@ class AddressBook:
         names = tuple(sorted(name for name in wanted if (name.tenant, name.wallet_id) not in self.addresses))
         if not names:
             return
+        if self._shared is not None:
+            await self._shared.know()
         while len(self.addresses) > KEPT_MAX:
             del self.addresses[next(iter(self.addresses))]
         for name, address in zip(names, await self._signer.mint(self._network, names), strict=True):

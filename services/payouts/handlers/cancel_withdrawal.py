@@ -4,7 +4,7 @@ from libs.common.contracts.commands.payouts import CancelWithdrawal
 from libs.common.messaging.use_cases import Context, Decision, row
 from libs.common.persistence.state import Needs, State
 from services.payouts.domain.withdrawal_rules import guard_cancel, withdrawal_not_found
-from services.payouts.domain.withdrawals import Action, changed, intend
+from services.payouts.domain.withdrawals import Action, Status, changed, intend
 from services.payouts.handlers.withdrawal_asking import journal_of, needs_withdrawal
 from services.payouts.handlers.withdrawal_views import standing, withdrawal_view
 from services.payouts.store.withdrawals import WITHDRAWALS
@@ -23,7 +23,7 @@ def decide(state: State, message: CancelWithdrawal, context: Context) -> Decisio
     refusal = guard_cancel(found)
     if refusal is not None:
         return Decision(reply=refusal)
-    if found.waiting_from is not None:
+    if found.waiting_from is not None or found.status == Status.PENDING:
         wish = {"waiting_from": None, "cancel_requested": True, "cancel_reason": message.reason}
         recalled = intend(found, Action.CANCEL, context.now, command_id=context.message_id, **wish)
         return Decision(rows=(row(WITHDRAWALS, recalled),), commands=(journal_of(recalled),))

@@ -8,8 +8,10 @@ from libs.common.contracts.events.payouts import WalletCreated
 from libs.common.kernel.ids import sibling_id
 from libs.common.messaging.use_cases import Announce, Context, Decision
 from libs.common.persistence.state import Needs, State
+from services.payouts.domain.deposit_address import memo_of
 from services.payouts.domain.networks import PROVIDER, Network
 from services.payouts.handlers import note_user
+from services.payouts.handlers.ask_for_accounts import OwnAccounts
 from services.payouts.store.rows import PARTIES, WALLETS, WalletRow
 
 Addresses = Mapping[tuple[str, str], str]
@@ -22,6 +24,8 @@ class CreateWallet:
 
     network: Network
     minted: Addresses
+    shared: OwnAccounts | None = None
+    """Where users share the treasury: the address book has asked for it."""
 
     def needs(self, message: Event, context: Context) -> Needs:
         """See whether the user is known and has a wallet."""
@@ -35,9 +39,16 @@ class CreateWallet:
         if state.get(WALLETS, (context.tenant, user_id)) is not None:
             return noted
         made = self._made(user_id, context)
-        data = WalletCreated(user_id, made.id, made.public_key, made.provider, made.network)
+        data = self._told(made)
         event = Announce("wallet.created", f"wallet:{made.id}", made.sequence, data, user_ids=(user_id,))
         return Decision(rows=(*noted.rows, (WALLETS, made)), events=(event,))
+
+    def _told(self, made: WalletRow) -> WalletCreated:
+        about = made.user_id, made.id
+        where = made.provider, made.network
+        if self.shared is None:
+            return WalletCreated(*about, made.public_key, *where)
+        return WalletCreated(*about, self.shared.treasury, *where, memo=str(memo_of(made.tenant, made.id)))
 
     def _made(self, user_id: str, context: Context) -> WalletRow:
         wallet_id = wallet_id_of(user_id)

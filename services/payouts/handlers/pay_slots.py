@@ -1,6 +1,7 @@
 """Drives a channel's slots: one small step at a time, each of which may be the last that this process does."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -33,6 +34,7 @@ from services.payouts.domain.slots import (
     Slot,
     Submit,
     Told,
+    is_fresh,
     next_move,
 )
 from services.payouts.store import channels, envelopes, slots
@@ -85,8 +87,13 @@ class Payer:
 
     async def _assign(self, lease: Lease, look: Look) -> bool:
         """Open a slot, if the chain stands where we left it: a database from a backup, or another's hand, shows here."""
+        sources = await self._sources()
         async with self.pool.acquire() as connection, connection.transaction():
             number = await channels.hold(connection, lease)
+            if number is None and not is_fresh(look.sequence):
+                reason = f"the chain is at {look.sequence}, and this database knows of none of its transactions"
+                await self._quarantine(connection, lease.channel, reason)
+                return False
             if number is None:
                 number = look.sequence + 1
                 await channels.begin_at(connection, lease.channel, number)
@@ -95,10 +102,20 @@ class Payer:
                 return False
             if look.sequence < number - 1:  # this Horizon lags
                 return False
-            count = await slots.assign(connection, lease.channel, number, self.clock.now())
+            count = await slots.assign(connection, lease.channel, number, self.clock.now(), sources)
         if count:
             faults.reach("slot.assigned")
         return count > 0
+
+    async def _sources(self) -> dict[slots.Key, str]:
+        """Look which users' own accounts hold what they are to be paid; where Horizon does not say, the treasury pays."""
+        waiting = await slots.own_accounts(self.pool, self.clock.now())
+        held = await asyncio.gather(*(self.horizon.holdings(each.account) for each in waiting), return_exceptions=True)
+        return {
+            (each.tenant, each.withdrawal_id): each.account
+            for each, holdings in zip(waiting, held, strict=True)
+            if isinstance(holdings, Mapping) and holdings.get(self.network.asset_name(each.currency), 0) >= each.amount
+        }
 
     async def _build(self, lease: Lease, held: OpenSlot, move: Build) -> None:
         tip = await self.horizon.tip()
@@ -154,7 +171,7 @@ class Payer:
                 await self._close(lease, held, applied, ours[inner_hash])
                 return True
         for applied in await self.horizon.newest_of(lease.channel):
-            if applied.sequence == held.sequence:
+            if (applied.source, applied.sequence) == (lease.channel, held.sequence):
                 await self._close(lease, held, applied, ours.get(applied.inner_hash))
                 return True
         return False

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from libs.common.contracts.events.payouts import WithdrawalCompleted, WithdrawalEvent, WithdrawalFailed
+from libs.common.contracts.events.payouts import WithdrawalCompleted, WithdrawalEvent, WithdrawalFailed, WithdrawalFlagged
 from libs.common.contracts.replies import payouts as replies
 from libs.common.kernel.clock import wire_time
 from libs.common.kernel.money import format_amount
@@ -34,11 +34,22 @@ def withdrawal_view(withdrawal: Withdrawal) -> replies.Withdrawal:
         description=withdrawal.description,
         metadata=withdrawal.metadata,
         cancel_requested=withdrawal.cancel_requested,
+        hold=_hold(withdrawal),
+        flags=withdrawal.flags,
         transaction=transaction,
         failure=failure,
         created_at=wire_time(withdrawal.created_at),
         updated_at=wire_time(withdrawal.updated_at),
     )
+
+
+def _hold(withdrawal: Withdrawal) -> replies.Hold | None:
+    if withdrawal.status != Status.PENDING:
+        return None
+    until = None if withdrawal.hold_until is None else wire_time(withdrawal.hold_until)
+    if withdrawal.needs_approval and withdrawal.approved_by is None:
+        return replies.Hold("APPROVAL", until)
+    return None if until is None else replies.Hold("NEW_DESTINATION", until)
 
 
 def standing(withdrawal: Withdrawal) -> replies.WithdrawalStanding:
@@ -52,6 +63,26 @@ def tell(withdrawal: Withdrawal) -> tuple[Withdrawal, tuple[Announce, ...]]:
     kind, data = _said(withdrawal)
     aggregate = f"withdrawal:{withdrawal.id}"
     return numbered, (Announce(kind, aggregate, numbered.sequence, data, user_ids=(withdrawal.user_id,)),)
+
+
+def tell_begun(withdrawal: Withdrawal) -> tuple[Withdrawal, tuple[Announce, ...]]:
+    """Announce a withdrawal whose debit is booked, and what is unusual about it."""
+    numbered, events = tell(withdrawal)
+    if not numbered.flags:
+        return numbered, events
+    flagged = msgspec.structs.replace(numbered, sequence=numbered.sequence + 1)
+    data = WithdrawalFlagged(
+        withdrawal.id,
+        withdrawal.user_id,
+        format_amount(withdrawal.amount),
+        withdrawal.quoted_currency,
+        withdrawal.destination_type,
+        withdrawal.address,
+        withdrawal.flags,
+        needs_approval=withdrawal.needs_approval,
+    )
+    told = Announce("withdrawal.flagged", events[0].aggregate, flagged.sequence, data, user_ids=(withdrawal.user_id,))
+    return flagged, (*events, told)
 
 
 def _said(withdrawal: Withdrawal) -> tuple[str, msgspec.Struct]:

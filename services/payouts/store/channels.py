@@ -11,13 +11,14 @@ from libs.common.kernel.errors import TransientError
 from libs.common.persistence.rows import Connection
 
 _REGISTER: Final = "INSERT INTO channels (public_key) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING"
+_KNOWN: Final = "SELECT public_key FROM channels"
 _TAKE: Final = """
 UPDATE channels c
    SET lease_epoch = c.lease_epoch + CASE WHEN c.lease_owner = $1 THEN 0 ELSE 1 END, lease_owner = $1, lease_until = $3
   FROM (SELECT public_key FROM channels
          WHERE NOT is_quarantined AND public_key = ANY($4::text[])
            AND (lease_owner = $1 OR lease_until IS NULL OR lease_until < $2)
-         ORDER BY public_key FOR NO KEY UPDATE SKIP LOCKED) AS free
+         ORDER BY public_key LIMIT $5 FOR NO KEY UPDATE SKIP LOCKED) AS free
  WHERE c.public_key = free.public_key
 RETURNING c.public_key, c.lease_epoch, c.next_sequence
 """
@@ -55,9 +56,18 @@ async def register(pool: asyncpg.Pool, public_keys: Sequence[str]) -> None:
     await pool.execute(_REGISTER, public_keys)
 
 
-async def take(pool: asyncpg.Pool, owner: str, public_keys: Sequence[str], *, now: datetime, until: datetime) -> list[Lease]:
-    """Take the channels that are free, and keep those that are the owner's already."""
-    records = await pool.fetch(_TAKE, owner, now, until, public_keys)
+async def known(pool: asyncpg.Pool) -> frozenset[str]:
+    """Name the channels that are known."""
+    return frozenset(record[0] for record in await pool.fetch(_KNOWN))
+
+
+async def take(
+    pool: asyncpg.Pool, owner: str, public_keys: Sequence[str], *, now: datetime, until: datetime, limit: int
+) -> list[Lease]:
+    """Take so many of the channels that are free, or keep those that are the owner's already."""
+    if not public_keys or not limit:
+        return []
+    records = await pool.fetch(_TAKE, owner, now, until, public_keys, limit)
     return [Lease(record[0], owner, record[1], record[2]) for record in records]
 
 

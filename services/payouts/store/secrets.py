@@ -30,6 +30,11 @@ SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[], 
  WHERE EXISTS (SELECT FROM wallets w WHERE w.tenant = s.tenant AND w.id = s.wallet_id AND w.public_key = EXCLUDED.public_key)
 """  # noqa: S608 - names from code
 _BY_ADDRESS: Final = f"SELECT {_COLUMNS} FROM wallet_secrets WHERE public_key = ANY($1) AND network = $2"  # noqa: S608
+_OF_FACTOR: Final = f"""
+SELECT {", ".join(f"s.{name}" for name in _COLUMNS.split(", "))} FROM wallet_secrets s
+  JOIN second_factors f ON f.tenant = s.tenant AND f.wallet_id = s.wallet_id
+ WHERE f.tenant = $1 AND f.id = $2 AND ($3::text IS NULL OR f.state = $3)
+"""  # noqa: S608 - names from code
 _UNDER_OTHERS: Final = f"""
 SELECT {_COLUMNS} FROM wallet_secrets
  WHERE (tenant, wallet_id) > ($1, $2) AND (kek_id, kek_version) <> ($3, $4)
@@ -93,6 +98,12 @@ async def lock_under_others(
 ) -> list[Secret]:
     """Lock the next secrets whose key is not wrapped by the current one."""
     return [_secret(record) for record in await connection.fetch(_UNDER_OTHERS, *after, *current, limit)]
+
+
+async def of_factor(pool: asyncpg.Pool, tenant: str, factor_id: str, state: str | None) -> Secret | None:
+    """Return the secret of the wallet that a second factor belongs to, if the factor is in this state (None: in any)."""
+    record = await pool.fetchrow(_OF_FACTOR, tenant, factor_id, state)
+    return None if record is None else _secret(record)
 
 
 async def rewrap(connection: Connection, current: tuple[str, int], changed: Sequence[tuple[str, str, bytes]]) -> None:

@@ -1,17 +1,20 @@
 """The payouts schema as SQLModel describes it: for migrations and for the test that the rows match."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    Column,
+    Computed,
     DateTime,
     ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
     Text,
+    UniqueConstraint,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -22,6 +25,7 @@ from libs.common.persistence.tables import add_inbox_and_outbox, schema_metadata
 metadata = schema_metadata("payouts")
 _INSTANT: Any = DateTime(timezone=True)
 _TEXTS: Any = ARRAY(Text)
+_MEMO = "('x' || left(md5(tenant || '/' || id), 16))::bit(64)::bigint & 9223372036854775807"
 
 
 class Base(SQLModel):
@@ -51,7 +55,7 @@ class Wallet(Base, table=True):
         Index("wallets_user", "tenant", "user_id", unique=True),
         Index("wallets_public_key", "public_key", "network", unique=True),
         Index("wallets_to_move", "tenant", "id", postgresql_where=text("sealed_secret <> ''")),
-        Index("wallets_waiting", "network", "created_at", postgresql_where=text("chain_state = 'WAITING'")),
+        Index("wallets_waiting", "network", "created_at", postgresql_where=text("chain_state IN ('WAITING', 'EXISTS')")),
         CheckConstraint("network IN ('testnet', 'mainnet')", name="wallets_network_check"),
     )
     tenant: str = Field(sa_type=Text, primary_key=True)
@@ -63,6 +67,7 @@ class Wallet(Base, table=True):
     sealed_secret: bytes = Field(sa_type=LargeBinary)
     """Of before `wallet_secrets`; empty since then."""
     chain_state: str = Field(sa_type=Text)
+    memo: int = Field(sa_column=Column(BigInteger, Computed(_MEMO, persisted=True), nullable=False, unique=True))
     sequence: int = Field(sa_type=BigInteger)
     created_at: datetime = Field(sa_type=DateTime(timezone=True))
 
@@ -124,6 +129,8 @@ class Creation(Base, table=True):
     state: str = Field(sa_type=Text)
     outcome: str = Field(sa_type=Text)
     created_at: datetime = Field(sa_type=_INSTANT)
+    own_accounts: list[str] = Field(sa_type=_TEXTS)
+    existing: list[str] = Field(sa_type=_TEXTS)
 
 
 class Withdrawal(Base, table=True):
@@ -135,6 +142,12 @@ class Withdrawal(Base, table=True):
         Index("withdrawals_user", "tenant", "user_id", "status", "created_at", "id", postgresql_where=text("is_booked")),
         Index("withdrawals_pending_due", "pending_due", postgresql_where=text("pending_due IS NOT NULL")),
         Index("withdrawals_waiting_from", "waiting_from", postgresql_where=text("waiting_from IS NOT NULL")),
+        Index(
+            "withdrawals_unapproved",
+            "created_at",
+            postgresql_where=text("needs_approval AND approved_by IS NULL AND status = 'PENDING'"),
+        ),
+        Index("withdrawals_called_off", "tenant", "id", postgresql_where=text("cancel_requested AND status = 'PROCESSING'")),
     )
     tenant: str = Field(sa_type=Text, primary_key=True)
     id: str = Field(sa_type=Text, primary_key=True)
@@ -162,8 +175,14 @@ class Withdrawal(Base, table=True):
     pending: dict[str, Any] | None = Field(sa_type=JSONB)
     pending_tries: int
     pending_due: datetime | None = Field(sa_type=_INSTANT)
+    asked_by: str | None = Field(sa_type=Text)
+    needs_approval: bool = Field(sa_column_kwargs={"server_default": text("false")})
+    approved_by: str | None = Field(sa_type=Text)
+    hold_until: datetime | None = Field(sa_type=_INSTANT)
+    flags: Any = Field(sa_column=Column(JSONB, nullable=False, server_default=text("'[]'")))
     created_at: datetime = Field(sa_type=_INSTANT)
     updated_at: datetime = Field(sa_type=_INSTANT)
+    is_proven: bool = Field(sa_column_kwargs={"server_default": text("false")})
 
 
 class WithdrawalInFlight(Base, table=True):
@@ -173,6 +192,30 @@ class WithdrawalInFlight(Base, table=True):
     tenant: str = Field(sa_type=Text, primary_key=True)
     user_id: str = Field(sa_type=Text, primary_key=True)
     withdrawal_id: str = Field(sa_type=Text)
+    new_destination: str | None = Field(sa_type=Text)
+
+
+class Spending(Base, table=True):
+    """What users, and all together, withdraw a day."""
+
+    __tablename__ = "withdrawal_spending"
+    tenant: str = Field(sa_type=Text, primary_key=True)
+    user_id: str = Field(sa_type=Text, primary_key=True)
+    currency: str = Field(sa_type=Text, primary_key=True)
+    day: date
+    amount: int = Field(sa_type=BigInteger)
+    count: int
+    largest: int = Field(sa_type=BigInteger)
+
+
+class KnownDestination(Base, table=True):
+    """Where users have withdrawn to before."""
+
+    __tablename__ = "withdrawal_destinations"
+    tenant: str = Field(sa_type=Text, primary_key=True)
+    user_id: str = Field(sa_type=Text, primary_key=True)
+    destination: str = Field(sa_type=Text, primary_key=True)
+    first_at: datetime = Field(sa_type=_INSTANT)
 
 
 class Channel(Base, table=True):
@@ -192,7 +235,10 @@ class Slot(Base, table=True):
     """A sequence number and what took it."""
 
     __tablename__ = "slots"
-    __table_args__: ClassVar[Any] = (Index("slots_open", "channel", unique=True, postgresql_where=text("state = 'OPEN'")),)
+    __table_args__: ClassVar[Any] = (
+        Index("slots_open", "channel", unique=True, postgresql_where=text("state = 'OPEN'")),
+        Index("slots_failed", "closed_at", postgresql_where=text("state = 'FAILED'")),
+    )
     channel: str = Field(sa_type=Text, primary_key=True, foreign_key="channels.public_key")
     sequence: int = Field(sa_type=BigInteger, primary_key=True)
     currency: str = Field(sa_type=Text)
@@ -218,6 +264,7 @@ class SlotItem(Base, table=True):
     withdrawal_id: str = Field(sa_type=Text)
     state: str = Field(sa_type=Text)
     code: str | None = Field(sa_type=Text)
+    source: str | None = Field(sa_type=Text)
 
 
 class Envelope(Base, table=True):
@@ -245,3 +292,88 @@ class Envelope(Base, table=True):
     first_ledger: int = Field(sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})
     last_ledger: int = Field(sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})
     created_at: datetime = Field(sa_type=_INSTANT)
+
+
+class Scan(Base, table=True):
+    """How far a network has been looked through."""
+
+    __tablename__ = "scans"
+    network: str = Field(sa_type=Text, primary_key=True)
+    ledger: int | None = Field(sa_type=BigInteger)
+    hash: bytes | None = Field(sa_type=LargeBinary)
+    closed_at: datetime | None = Field(sa_type=_INSTANT)
+    lease_owner: str | None = Field(sa_type=Text)
+    lease_until: datetime | None = Field(sa_type=_INSTANT)
+
+
+class Deposit(Base, table=True):
+    """Money that came to our accounts on a network."""
+
+    __tablename__ = "deposits"
+    __table_args__: ClassVar[Any] = (
+        UniqueConstraint("network", "operation_id", name="deposits_once"),
+        Index("deposits_user", "tenant", "user_id", "created_at", "id"),
+        Index("deposits_pending_due", "pending_due", postgresql_where=text("pending_due IS NOT NULL")),
+        Index("deposits_suspense", "network", "operation_id", postgresql_where=text("status = 'SUSPENSE'")),
+    )
+    tenant: str = Field(sa_type=Text, primary_key=True)
+    id: str = Field(sa_type=Text, primary_key=True)
+    user_id: str = Field(sa_type=Text)
+    network: str = Field(sa_type=Text)
+    account: str = Field(sa_type=Text)
+    operation_id: int = Field(sa_type=BigInteger)
+    ledger: int = Field(sa_type=BigInteger)
+    transaction_hash: str = Field(sa_type=Text)
+    kind: str = Field(sa_type=Text)
+    asset: str = Field(sa_type=Text)
+    currency: str | None = Field(sa_type=Text)
+    amount: int = Field(sa_type=BigInteger)
+    sender: str = Field(sa_type=Text)
+    memo: str = Field(sa_type=Text)
+    status: str = Field(sa_type=Text)
+    reason: str | None = Field(sa_type=Text)
+    version: int
+    pending_tries: int = Field(sa_column_kwargs={"server_default": text("0")})
+    pending_due: datetime | None = Field(sa_type=_INSTANT)
+    closed_at: datetime = Field(sa_type=_INSTANT)
+    created_at: datetime = Field(sa_type=_INSTANT)
+    credited_at: datetime | None = Field(sa_type=_INSTANT)
+
+
+class SecondFactor(Base, table=True):
+    """Users' second factors."""
+
+    __tablename__ = "second_factors"
+    __table_args__: ClassVar[Any] = (Index("second_factors_id", "tenant", "id", unique=True),)
+    tenant: str = Field(sa_type=Text, primary_key=True)
+    user_id: str = Field(sa_type=Text, primary_key=True)
+    id: str = Field(sa_type=Text)
+    wallet_id: str = Field(sa_type=Text)
+    state: str = Field(sa_type=Text)
+    last_step: int = Field(sa_type=BigInteger)
+    failures: int
+    locked_until: datetime | None = Field(sa_type=_INSTANT)
+    created_at: datetime = Field(sa_type=_INSTANT)
+
+
+class Tally(Base, table=True):
+    """Chain and books, as they were last compared."""
+
+    __tablename__ = "tallies"
+    network: str = Field(sa_type=Text, primary_key=True)
+    currency: str = Field(sa_type=Text, primary_key=True)
+    ledger: int = Field(sa_type=BigInteger)
+    held: int = Field(sa_type=BigInteger)
+    booked: int = Field(sa_type=BigInteger)
+    unbooked: int = Field(sa_type=BigInteger)
+    compared_at: datetime = Field(sa_type=_INSTANT)
+
+
+class AssetPause(Base, table=True):
+    """Assets of which no payment is begun for the time being, and why."""
+
+    __tablename__ = "asset_pauses"
+    currency: str = Field(sa_type=Text, primary_key=True)
+    cause: str = Field(sa_type=Text, primary_key=True)
+    reason: str = Field(sa_type=Text)
+    since: datetime = Field(sa_type=_INSTANT)

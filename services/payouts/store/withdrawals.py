@@ -11,6 +11,7 @@ import msgspec
 from libs.common.contracts.queries.payouts import ListWithdrawals
 from libs.common.persistence.pages import Bounds, Listing, every, given
 from libs.common.persistence.rows import Table
+from services.payouts.domain.withdrawal_limits import KnownDestination, Spent
 from services.payouts.domain.withdrawals import Intent, Status, Withdrawal
 
 Key = tuple[str, str]
@@ -22,6 +23,8 @@ class InFlightRow(msgspec.Struct, frozen=True, gc=False):
     tenant: str
     user_id: str
     withdrawal_id: str
+    new_destination: str | None = None
+    """Where it goes, if the user has not withdrawn there before; see `destination_name`."""
 
 
 WITHDRAWALS: Final = Table(
@@ -54,6 +57,11 @@ WITHDRAWALS: Final = Table(
         "pending": "jsonb",
         "pending_tries": "integer",
         "pending_due": "timestamptz",
+        "asked_by": "text",
+        "needs_approval": "boolean",
+        "approved_by": "text",
+        "hold_until": "timestamptz",
+        "flags": "jsonb",
         "created_at": "timestamptz",
         "updated_at": "timestamptz",
     },
@@ -70,17 +78,42 @@ WITHDRAWALS: Final = Table(
         "memo",
         "description",
         "metadata",
+        "asked_by",
+        "needs_approval",
+        "hold_until",
+        "flags",
         "created_at",
     ),
 )
 IN_FLIGHT: Final = Table(
     "withdrawals_in_flight",
     InFlightRow,
-    {"tenant": "text", "user_id": "text", "withdrawal_id": "text"},
+    {"tenant": "text", "user_id": "text", "withdrawal_id": "text", "new_destination": "text"},
     key=("tenant", "user_id"),
 )
+DESTINATIONS: Final = Table(
+    "withdrawal_destinations",
+    KnownDestination,
+    {"tenant": "text", "user_id": "text", "destination": "text", "first_at": "timestamptz"},
+    key=("tenant", "user_id", "destination"),
+)
+SPENDING: Final = Table(
+    "withdrawal_spending",
+    Spent,
+    {
+        "tenant": "text",
+        "user_id": "text",
+        "currency": "text",
+        "day": "date",
+        "amount": "bigint",
+        "count": "integer",
+        "largest": "bigint",
+    },
+    key=("tenant", "user_id", "currency"),
+    lock=True,
+)
 
-LOCK_ORDER: Final = (WITHDRAWALS, IN_FLIGHT)
+LOCK_ORDER: Final = (WITHDRAWALS, IN_FLIGHT, DESTINATIONS, SPENDING)
 """Behind the wallets, every transaction touches the tables in this order."""
 
 _BY_ID: Final = f"""
@@ -99,6 +132,9 @@ UPDATE withdrawals w
        pending_due = $1 + make_interval(secs => least($3 * 2 ^ least(w.pending_tries, 16), $4))
   FROM due WHERE w.tenant = due.tenant AND w.id = due.id
 RETURNING w.tenant, w.id, w.user_id, w.pending, w.pending_tries
+"""
+_OLDEST_UNAPPROVED: Final = """
+SELECT min(created_at) FROM withdrawals WHERE needs_approval AND approved_by IS NULL AND status = 'PENDING'
 """
 _decode: Final = msgspec.json.Decoder(Intent).decode
 
@@ -134,3 +170,9 @@ async def take_due(pool: asyncpg.Pool, *, now: datetime, limit: int, first: floa
     """Count one more try for the intents that are due, and return them; each is given to one sweeper only."""
     records = await pool.fetch(_TAKE_DUE, now, limit, first, longest)
     return [Due(record[0], record[1], record[2], _decode(record[3]), record[4]) for record in records]
+
+
+async def oldest_unapproved(pool: asyncpg.Pool) -> datetime | None:
+    """Return since when the oldest withdrawal waits for its approval; None when none does."""
+    since: datetime | None = await pool.fetchval(_OLDEST_UNAPPROVED)
+    return since

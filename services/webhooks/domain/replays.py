@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -67,6 +68,7 @@ class Passed(NamedTuple):
     position: int
     type: str
     aggregate: str
+    logged_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

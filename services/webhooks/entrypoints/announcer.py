@@ -8,7 +8,7 @@ from libs.common.contracts.notices import LogGrew
 from libs.common.kernel.ids import Tenant, new_id
 from libs.common.messaging.batch import Decided
 from libs.common.messaging.worker import Parts
-from services.webhooks.store.rows import LogHeadRow
+from services.webhooks.store.log_rows import LogHeadRow
 
 
 class Announcer:

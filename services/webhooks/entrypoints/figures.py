@@ -26,7 +26,10 @@ IN_FLIGHT = Gauge("offerhub_webhook_in_flight", "Deliveries claimed by this proc
 PENDING = Gauge("offerhub_webhook_pending", "Deliveries that are not finished")
 OVERDUE_SECONDS = Gauge("offerhub_webhook_overdue_seconds", "By how much the most overdue delivery is late")
 GAP_SECONDS = Gauge("offerhub_event_gap_seconds", "How long the oldest early event has waited for its predecessor")
-KEEPING = Counter("offerhub_webhook_keeping_total", "Looks after the days that attempts lie in, by outcome", ["outcome"])
+KEEPING = Counter(
+    "offerhub_webhook_keeping_total", "Looks after the days that the log and attempts lie in, by outcome", ["outcome"]
+)
+OWED = Gauge("offerhub_event_log_owed", "Events older than what is kept, for deliveries that are not finished")
 LANES = Gauge("offerhub_webhook_lanes", "Endpoints with deliveries that are not finished, by state of the lane", ["state"])
 LANE_OLDEST_SECONDS = Gauge(
     "offerhub_webhook_lane_oldest_seconds", "By how much the oldest delivery of all lanes in a state is late", ["state"]

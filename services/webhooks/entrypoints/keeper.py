@@ -1,4 +1,4 @@
-"""The keeper: looks again and again whether days of attempts are to be made or dropped."""
+"""The keeper: looks again and again whether days of the log or of attempts are to be made or dropped."""
 
 import asyncio
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import asyncpg
 import structlog
 
 from services.webhooks.entrypoints import figures
-from services.webhooks.handlers.keep_attempts import AttemptKeeper
+from services.webhooks.handlers.keep_days import DayKeeper
 
 KEEPING_SECONDS: Final = 600.0
 _TROUBLE: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
@@ -19,19 +19,26 @@ _log = structlog.get_logger("offerhub.keeper")
 class Keeper:
     """Runs until cancelled; trouble is tried again at the next look."""
 
-    attempts: AttemptKeeper
+    log: DayKeeper
+    attempts: DayKeeper
     seconds: float
     """Between two looks."""
 
     async def run(self) -> None:
         """Look at once, and then now and then."""
         while True:
-            try:
-                made, dropped = await self.attempts.keep()
-                figures.KEEPING.labels("done").inc()
-                if made or dropped:
-                    _log.info("attempts.kept", days_made=made, days_dropped=dropped)
-            except _TROUBLE as error:
-                figures.KEEPING.labels("failed").inc()
-                _log.warning("attempts.not_kept", error=repr(error))
+            await self._keep("log", self.log)
+            await self._keep("attempts", self.attempts)
             await asyncio.sleep(self.seconds)
+
+    async def _keep(self, name: str, keeper: DayKeeper) -> None:
+        try:
+            made, dropped = await keeper.keep()
+            if keeper is self.log:
+                figures.OWED.set(await keeper.owed())
+            figures.KEEPING.labels("done").inc()
+            if made or dropped:
+                _log.info("days.kept", of=name, made=made, dropped=dropped)
+        except _TROUBLE as error:
+            figures.KEEPING.labels("failed").inc()
+            _log.warning("days.not_kept", of=name, error=repr(error))

@@ -13,7 +13,7 @@ from services.webhooks.domain.event_filters import aggregate_of
 from services.webhooks.domain.signing import secret_problem
 from services.webhooks.handlers.gates import new_gate
 from services.webhooks.handlers.views import endpoint_view, not_allowed
-from services.webhooks.store.rows import ENDPOINTS, SECRETS, SUBSCRIPTIONS, EndpointRow, SecretRow, SubscriptionRow
+from services.webhooks.store.endpoint_rows import ENDPOINTS, SECRETS, SUBSCRIPTIONS, EndpointRow, SecretRow, SubscriptionRow
 
 
 @dataclass(frozen=True, slots=True)

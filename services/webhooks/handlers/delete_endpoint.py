@@ -7,8 +7,9 @@ from libs.common.messaging.use_cases import Announce, Context, Decision
 from libs.common.persistence.state import Needs, State
 from services.webhooks.domain.event_filters import aggregate_of
 from services.webhooks.handlers.views import endpoint_view, no_endpoint
+from services.webhooks.store.delivery_rows import REPLAYS
+from services.webhooks.store.endpoint_rows import ENDPOINTS, LANES, SECRETS, SUBSCRIPTIONS
 from services.webhooks.store.gates import GATES
-from services.webhooks.store.rows import ENDPOINTS, LANES, REPLAYS, SECRETS, SUBSCRIPTIONS
 
 
 def needs(message: DeleteEndpoint, context: Context) -> Needs:

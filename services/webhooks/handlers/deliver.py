@@ -1,10 +1,11 @@
 """One delivery attempt in three steps: take a lease, post, record what came of it."""
 
+import contextlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 import asyncpg
 
@@ -31,6 +32,8 @@ from services.webhooks.store.deliveries import Note, Noted
 from services.webhooks.store.lane_states import lane_states
 
 ORPHANS_AT_ONCE: Final = 5_000
+MOVED_MAX: Final = 5
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +73,7 @@ class Courier:
 
     async def claim(self, room: Room) -> Claims:
         """Lease due deliveries."""
-        now = self.clock.now()
-        async with self.pool.acquire() as connection:
-            found = await claims.claim(
-                connection,
-                now=now,
-                token=new_id("whd"),
-                lease_until=now + self.policy.lease,
-                room=room,
-                breaker=self.policy.breaker,
-            )
+        found = await _unmoved(lambda: self._claim(room))
         if found.deliveries:
             faults.reach("delivery.claimed")
         return found
@@ -108,15 +102,31 @@ class Courier:
 
     async def record(self, outcomes: Sequence[Outcome]) -> None:
         """Record attempts: one statement, and a transaction around more when something has come to its end."""
+        await _unmoved(lambda: self._record(outcomes))
+        faults.reach("delivery.recorded")
+
+    async def _claim(self, room: Room) -> Claims:
+        now = self.clock.now()
+        async with self.pool.acquire() as connection:
+            return await claims.claim(
+                connection,
+                now=now,
+                token=new_id("whd"),
+                lease_until=now + self.policy.lease,
+                room=room,
+                breaker=self.policy.breaker,
+            )
+
+    async def _record(self, outcomes: Sequence[Outcome]) -> None:
         now, breaker = self.clock.now(), self.policy.breaker
         async with self.pool.acquire() as connection:
             if all(outcome.state == DeliveryState.DELIVERED for outcome in outcomes):
                 await deliveries.record(connection, outcomes, now=now, breaker=breaker)
             else:
                 async with connection.transaction():
+                    await deliveries.lock_endpoints(connection, {outcome.claimed.lane for outcome in outcomes})
                     recorded = await deliveries.record(connection, outcomes, now=now, breaker=breaker)
                     await self._announce_ends(connection, outcomes, recorded, now)
-        faults.reach("delivery.recorded")
 
     async def release(self, claimed: Sequence[Claimed]) -> None:
         """Give back leases whose outcome will not be known."""
@@ -199,6 +209,14 @@ class Courier:
                 messages.append(outgoing_event(self.topology, Tenant(tenant), said, now=now))
         if messages:
             await outbox.append(connection, messages, now - outbox.GRACE)  # the relay is their only publisher: due at once
+
+
+async def _unmoved(step: Callable[[], Awaitable[T]]) -> T:
+    """Make a step again while a delivery it was about to lock ends elsewhere: it lies in another partition then, says 40001."""
+    for _ in range(MOVED_MAX):
+        with contextlib.suppress(asyncpg.SerializationError):
+            return await step()
+    return await step()
 
 
 def _seconds_since(instant: datetime | None, now: datetime) -> float:

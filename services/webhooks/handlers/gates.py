@@ -7,8 +7,8 @@ import msgspec
 
 from libs.common.persistence.rows import Table
 from services.webhooks.domain.endpoints import PARALLEL
+from services.webhooks.store.endpoint_rows import EndpointRow
 from services.webhooks.store.gates import GATES, GateRow
-from services.webhooks.store.rows import EndpointRow
 
 Rows = tuple[tuple[Table[Any], msgspec.Struct], ...]
 

@@ -13,20 +13,18 @@ from libs.common.persistence.state import Needs, State
 from services.webhooks.domain.bodies import EventBody, read_body, write_body
 from services.webhooks.domain.deliveries import DELIVERIES as STATES
 from services.webhooks.domain.event_filters import TEST, wants
-from services.webhooks.store.rows import (
-    DELIVERIES,
+from services.webhooks.store.delivery_rows import DELIVERIES, DeliveryRow
+from services.webhooks.store.endpoint_rows import SUBSCRIPTIONS, SubscriptionRow
+from services.webhooks.store.log_rows import (
     EVENT_LOG,
     EVENT_LOG_NAME,
     GAPS,
     LOG_HEADS,
     STREAMS,
-    SUBSCRIPTIONS,
-    DeliveryRow,
     EventRow,
     GapRow,
     LogHeadRow,
     StreamRow,
-    SubscriptionRow,
 )
 
 _tests: Final = msgspec.json.Decoder(EndpointTest)
@@ -113,4 +111,5 @@ def _deliveries(event: EventRow, subscriptions: list[SubscriptionRow], context: 
                 lease_until=None,
                 created_at=context.now,
                 aggregate=event.aggregate,
+                logged_at=event.logged_at,
             )

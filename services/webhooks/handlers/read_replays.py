@@ -15,7 +15,7 @@ from services.webhooks.domain.deliveries import DeliveryState
 from services.webhooks.domain.replays import UNFINISHED, remaining
 from services.webhooks.handlers.views import no_endpoint, no_replay, replay_view
 from services.webhooks.store import reads, replays
-from services.webhooks.store.rows import ReplayRow
+from services.webhooks.store.delivery_rows import ReplayRow
 
 
 async def list_replays(pool: asyncpg.Pool, asked: Sequence[Asked[ListReplays]]) -> Answers:

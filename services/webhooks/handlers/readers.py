@@ -93,6 +93,10 @@ async def _event_page(pool: asyncpg.Pool, item: Asked[ListEvents]) -> Page[msgsp
     if not 1 <= item.query.limit <= LIMIT_MAX:
         return invalid("limit", f"limit is 1 to {LIMIT_MAX}")
     query = item.query
+    oldest = await reads.floor(pool, item.tenant) + 1
+    if 0 < query.after < oldest - 1:
+        why = f"what came after {query.after} is not kept any more: the oldest event is at {oldest}; leave it out to begin there"
+        return invalid("after", why)
     scanned: int | None = None
     if query.events is None:
         rows = await reads.event_page(pool, item.tenant, limit=query.limit + 1, after=query.after)

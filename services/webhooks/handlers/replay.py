@@ -17,7 +17,7 @@ from libs.common.messaging import faults
 from libs.common.persistence.rows import Connection
 from services.webhooks.domain.replays import EVENTS_AT_ONCE, WINDOW, Only, ReplayState, Step, is_missing, is_wanted, take
 from services.webhooks.store import replays
-from services.webhooks.store.rows import ReplayRow
+from services.webhooks.store.delivery_rows import ReplayRow
 
 _FULL: Final = timedelta(seconds=0.05)
 _IN_THE_WAY: Final = timedelta(seconds=0.25)
@@ -82,12 +82,12 @@ async def _stepped(connection: Connection, replay: ReplayRow, is_active: bool, *
 
 async def _next_events(connection: Connection, replay: ReplayRow, *, limit: int) -> Step:
     seen = await replays.passed(connection, replay, limit=EVENTS_AT_ONCE)
-    wanted = [event.position for event in seen if is_wanted(event, endpoint_id=replay.endpoint_id, filters=replay.events)]
+    wanted = [event for event in seen if is_wanted(event, endpoint_id=replay.endpoint_id, filters=replay.events)]
     only = Only(replay.only_those)
     if wanted and only is not Only.ALL:
         states = await replays.states(connection, replay, wanted)
-        wanted = [position for position in wanted if is_missing(only, states.get(position, ()))]
-    return take(seen, wanted, end=replay.to_position, limit=limit)
+        wanted = [event for event in wanted if is_missing(only, states.get(event.position, ()))]
+    return take(seen, [event.position for event in wanted], end=replay.to_position, limit=limit)
 
 
 async def _enqueue(connection: Connection, replay: ReplayRow, step: Step, now: datetime) -> int:

@@ -9,7 +9,8 @@ from libs.common.persistence.state import Needs, State
 from services.webhooks.domain.deliveries import DELIVERIES as STATES
 from services.webhooks.domain.deliveries import DeliveryAction, DeliveryState
 from services.webhooks.handlers.views import no_delivery, no_endpoint
-from services.webhooks.store.rows import PARKINGS, RESENDS, SWITCHES, ParkingRow, ResendRow
+from services.webhooks.store.delivery_rows import RESENDS, ResendRow
+from services.webhooks.store.endpoint_rows import PARKINGS, SWITCHES, ParkingRow
 
 
 def needs(message: ResendDelivery, context: Context) -> Needs:

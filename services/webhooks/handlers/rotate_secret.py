@@ -17,7 +17,7 @@ from services.webhooks.domain.event_filters import aggregate_of
 from services.webhooks.domain.secrets import live, rotation_problem, turn
 from services.webhooks.domain.signing import secret_problem
 from services.webhooks.handlers.views import no_endpoint, not_allowed
-from services.webhooks.store.rows import ENDPOINTS, SECRETS, EndpointRow, SecretRow
+from services.webhooks.store.endpoint_rows import ENDPOINTS, SECRETS, EndpointRow, SecretRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from libs.common.messaging.use_cases import Announce, Context, Decision, refuse
 from libs.common.persistence.state import Needs, State
 from services.webhooks.domain.event_filters import TEST, aggregate_of
 from services.webhooks.handlers.views import no_endpoint
-from services.webhooks.store.rows import ENDPOINTS
+from services.webhooks.store.endpoint_rows import ENDPOINTS
 
 
 def needs(message: SendTestEvent, context: Context) -> Needs:

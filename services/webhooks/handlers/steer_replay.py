@@ -8,7 +8,8 @@ from libs.common.persistence.state import Needs, State
 from services.webhooks.domain.replays import REPLAYS as STATES
 from services.webhooks.domain.replays import ReplayAction, ReplayState
 from services.webhooks.handlers.views import no_endpoint, no_replay, replay_view
-from services.webhooks.store.rows import REPLAYS, SWITCHES
+from services.webhooks.store.delivery_rows import REPLAYS
+from services.webhooks.store.endpoint_rows import SWITCHES
 
 
 def needs(message: SteerReplay, context: Context) -> Needs:

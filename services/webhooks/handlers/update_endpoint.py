@@ -14,8 +14,8 @@ from services.webhooks.domain.endpoints import Problem, description_problem, fil
 from services.webhooks.domain.event_filters import aggregate_of
 from services.webhooks.handlers.gates import changed_gate
 from services.webhooks.handlers.views import endpoint_view, no_endpoint, not_allowed
+from services.webhooks.store.endpoint_rows import ENDPOINTS, LANES, SUBSCRIPTIONS, EndpointRow, SubscriptionRow
 from services.webhooks.store.gates import GATES
-from services.webhooks.store.rows import ENDPOINTS, LANES, SUBSCRIPTIONS, EndpointRow, SubscriptionRow
 
 
 @dataclass(frozen=True, slots=True)

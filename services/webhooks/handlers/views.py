@@ -6,7 +6,8 @@ from libs.common.contracts.replies.webhooks import Delivery, Endpoint, Replay
 from libs.common.kernel.clock import wire_time
 from libs.common.kernel.errors import Refusal
 from services.webhooks.domain.endpoints import Problem
-from services.webhooks.store.rows import EndpointRow, ReplayRow
+from services.webhooks.store.delivery_rows import ReplayRow
+from services.webhooks.store.endpoint_rows import EndpointRow
 
 
 def endpoint_view(row: EndpointRow) -> Endpoint:

@@ -134,9 +134,9 @@ _TURNS: Final = """
 _LEASE: Final = """
 , leased AS (
     UPDATE deliveries d SET lease_token = $2, lease_until = $3
-      FROM chosen c WHERE d.tenant = c.tenant AND d.endpoint_id = c.endpoint_id AND d.id = c.id
-    RETURNING d.tenant, d.endpoint_id, d.id, d.position, d.attempts, d.lease_token, d.lease_until, d.base_attempts,
-              d.aggregate
+      FROM chosen c WHERE d.tenant = c.tenant AND d.endpoint_id = c.endpoint_id AND d.id = c.id AND d.state = 'PENDING'
+    RETURNING d.tenant, d.endpoint_id, d.id, d.position, d.logged_at, d.attempts, d.lease_token, d.lease_until,
+              d.base_attempts, d.aggregate
 ), counted_in AS (
     UPDATE gates g
        SET leases = ARRAY(SELECT l.ends FROM unnest(g.leases) WITH ORDINALITY AS l(ends, number)
@@ -154,7 +154,8 @@ SELECT l.tenant, l.endpoint_id, l.id, l.attempts, e.url, s.sealed, v.id, v.type,
        l.aggregate, s.numbers, l.base_attempts, e.max_in_flight, NULL::text, NULL::bool
   FROM leased l
   JOIN endpoints e ON e.tenant = l.tenant AND e.id = l.endpoint_id
-  JOIN LATERAL (SELECT id, type, body FROM event_log v WHERE v.tenant = l.tenant AND v.position = l.position LIMIT 1) v ON true
+  JOIN LATERAL (SELECT id, type, body FROM event_log v
+                 WHERE v.tenant = l.tenant AND v.position = l.position AND v.logged_at = l.logged_at LIMIT 1) v ON true
   JOIN LATERAL (SELECT array_agg(s.sealed ORDER BY s.primary_at > $1, s.number DESC) AS sealed,
                        array_agg(s.number ORDER BY s.primary_at > $1, s.number DESC) AS numbers FROM secrets s
                  WHERE s.tenant = l.tenant AND s.endpoint_id = l.endpoint_id

@@ -1,6 +1,6 @@
 """The due table after the claim: outcomes are recorded in batches, leases given back, and what is left over is seen to."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -106,7 +106,7 @@ WITH outcomes AS (
         AS o(tenant, endpoint_id, id, token, lease_until, aggregate)
 ){_COUNT_OUT}
 UPDATE deliveries d SET lease_token = NULL, lease_until = NULL FROM outcomes o
- WHERE d.tenant = o.tenant AND d.endpoint_id = o.endpoint_id AND d.id = o.id AND d.lease_token = o.token
+ WHERE d.tenant = o.tenant AND d.endpoint_id = o.endpoint_id AND d.id = o.id AND d.lease_token = o.token AND d.state = 'PENDING'
 """  # noqa: S608 - made of our own text
 
 # Sorted by the subselect, so that two dispatchers lock endpoints in the same order.
@@ -122,6 +122,11 @@ UPDATE endpoints e
 RETURNING e.tenant, e.id, e.url, e.sequence, n.active AND n.ends
 """
 
+_LOCK_ENDPOINTS: Final = """
+SELECT FROM endpoints t JOIN unnest($1::text[], $2::text[]) AS k(tenant, id) ON t.tenant = k.tenant AND t.id = k.id
+ ORDER BY t.tenant, t.id FOR NO KEY UPDATE OF t
+"""
+
 _CANCEL_ORPHANS: Final = f"""{LANES}
 , orphans AS (
     SELECT d.tenant, d.endpoint_id, d.id FROM queues l
@@ -130,7 +135,7 @@ _CANCEL_ORPHANS: Final = f"""{LANES}
      LIMIT $1 FOR UPDATE OF d SKIP LOCKED
 )
 UPDATE deliveries d SET state = 'CANCELED', lease_token = NULL, lease_until = NULL
-  FROM orphans o WHERE d.tenant = o.tenant AND d.endpoint_id = o.endpoint_id AND d.id = o.id
+  FROM orphans o WHERE d.tenant = o.tenant AND d.endpoint_id = o.endpoint_id AND d.id = o.id AND d.state = 'PENDING'
 """  # noqa: S608 - made of our own text
 
 _BACKLOG: Final = """
@@ -192,6 +197,12 @@ def _evidence(outcome: Outcome) -> tuple[int | None, str, str, str, int, datetim
     numbers = " ".join(map(str, claimed.secret_numbers))
     bucket = bucket_of(outcome.duration_ms)
     return outcome.connect_ms, claimed.url, numbers, outcome.signature, bucket, claimed.lease_until, claimed.aggregate
+
+
+async def lock_endpoints(connection: Connection, lanes: Iterable[LaneKey]) -> None:
+    """Lock endpoints before their deliveries and lanes, as whoever changes an endpoint does."""
+    tenants, ids = zip(*lanes, strict=True)
+    await connection.execute(_LOCK_ENDPOINTS, tenants, ids)
 
 
 async def release(connection: Connection, claims: Sequence[Claimed]) -> None:

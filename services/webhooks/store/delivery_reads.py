@@ -17,7 +17,7 @@ SELECT d.tenant, d.id, d.endpoint_id, v.id AS event_id, v.type AS event_type, d.
        d.replay_id
   FROM unnest($1::text[], $2::text[], $3::text[]) AS k(tenant, endpoint_id, id)
   JOIN deliveries d ON d.tenant = k.tenant AND d.endpoint_id = k.endpoint_id AND d.id = k.id
-  JOIN event_log v ON v.tenant = d.tenant AND v.position = d.position
+  JOIN event_log v ON v.tenant = d.tenant AND v.position = d.position AND v.logged_at = d.logged_at
 """
 
 _ATTEMPTS: Final = f"""
@@ -34,7 +34,7 @@ _CARRIED: Final = """
 SELECT d.tenant, d.endpoint_id, d.id, v.position, v.aggregate, v.sequence, v.logged_at, v.body
   FROM unnest($1::text[], $2::text[], $3::text[]) AS k(tenant, endpoint_id, id)
   JOIN deliveries d ON d.tenant = k.tenant AND d.endpoint_id = k.endpoint_id AND d.id = k.id
-  JOIN event_log v ON v.tenant = d.tenant AND v.position = d.position
+  JOIN event_log v ON v.tenant = d.tenant AND v.position = d.position AND v.logged_at = d.logged_at
 """
 _SECRETS: Final = """
 SELECT s.tenant, s.endpoint_id, s.number, s.created_at, s.primary_at, s.retires_at

@@ -9,7 +9,7 @@ import asyncpg
 from libs.common.persistence.pages import Bounds, Listing, given
 from libs.common.persistence.rows import Connection
 from services.webhooks.domain.replays import Passed
-from services.webhooks.store.rows import REPLAYS, ReplayRow
+from services.webhooks.store.delivery_rows import REPLAYS, ReplayRow
 
 _DUE: Final = f"""
 SELECT {", ".join(f"r.{name}" for name in REPLAYS.columns)}, e.active
@@ -27,20 +27,20 @@ SELECT (SELECT count(*) FROM deliveries WHERE tenant = $1 AND replay_id = $3 AND
                   AND (d.lease_until IS NULL OR d.lease_until <= $4))
 """
 _PASSED: Final = """
-SELECT position, type, aggregate FROM event_log
+SELECT position, type, aggregate, logged_at FROM event_log
  WHERE tenant = $1 AND position > $2 AND position <= $3 ORDER BY position LIMIT $4
 """
 _STATES: Final = """
 SELECT position, array_agg(state) FROM deliveries
- WHERE tenant = $1 AND endpoint_id = $2 AND position = ANY($3::bigint[]) GROUP BY position
+ WHERE tenant = $1 AND endpoint_id = $2 AND position = ANY($3::bigint[]) AND logged_at BETWEEN $4 AND $5 GROUP BY position
 """
 _ENQUEUE: Final = """
 INSERT INTO deliveries (tenant, endpoint_id, id, position, state, attempts, next_attempt_at, created_at, replay_id,
-                        aggregate)
-SELECT $1, $2, d.id, d.position, 'PENDING', 0, d.due_at, $3, $4, v.aggregate
+                        aggregate, logged_at)
+SELECT $1, $2, d.id, d.position, 'PENDING', 0, d.due_at, $3, $4, v.aggregate, v.logged_at
   FROM unnest($5::text[], $6::bigint[], $7::timestamptz[]) AS d(id, position, due_at)
   JOIN event_log v ON v.tenant = $1 AND v.position = d.position
-ON CONFLICT (tenant, position, endpoint_id, replay_id) DO NOTHING
+ON CONFLICT DO NOTHING
 """
 _TAKE_BACK: Final = """
 UPDATE deliveries SET state = 'CANCELED', lease_token = NULL, lease_until = NULL
@@ -88,9 +88,10 @@ async def passed(connection: Connection, replay: ReplayRow, *, limit: int) -> li
     return [Passed(*record) for record in records]
 
 
-async def states(connection: Connection, replay: ReplayRow, positions: Sequence[int]) -> dict[int, list[str]]:
+async def states(connection: Connection, replay: ReplayRow, events: Sequence[Passed]) -> dict[int, list[str]]:
     """Return the states of all deliveries of these events to the endpoint; events that were never sent are left out."""
-    records = await connection.fetch(_STATES, replay.tenant, replay.endpoint_id, positions)
+    positions, instants = [event.position for event in events], [event.logged_at for event in events]
+    records = await connection.fetch(_STATES, replay.tenant, replay.endpoint_id, positions, min(instants), max(instants))
     return {record[0]: record[1] for record in records}
 
 

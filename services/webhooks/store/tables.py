@@ -54,13 +54,21 @@ class EventGap(Base, table=True):
     received_at: datetime = Field(sa_type=_INSTANT)
 
 
+class LogFloor(Base, table=True):
+    """The last position of a tenant's log that is not kept any more."""
+
+    __tablename__ = "log_floors"
+    tenant: str = Field(sa_type=Text, primary_key=True)
+    log: str = Field(sa_type=Text, primary_key=True)
+    position: int = Field(sa_type=BigInteger)
+
+
 class LoggedEvent(Base, table=True):
-    """What happened, in order."""
+    """What happened, in order; each day (UTC) is a partition."""
 
     __tablename__ = "event_log"
     __table_args__: ClassVar[Any] = (
-        Index("event_log_sequence", "tenant", "aggregate", "sequence", unique=True),
-        Index("event_log_id", "tenant", "id", unique=True),
+        Index("event_log_id", "tenant", "id"),
         {"comment": f"{APPEND_ONLY}: what happened"},
     )
     tenant: str = Field(sa_type=Text, primary_key=True)
@@ -71,7 +79,7 @@ class LoggedEvent(Base, table=True):
     sequence: int = Field(sa_type=BigInteger)
     user_ids: list[str] = Field(sa_type=JSONB)
     body: bytes = Field(sa_type=LargeBinary)
-    logged_at: datetime = Field(sa_type=_INSTANT)
+    logged_at: datetime = Field(sa_type=_INSTANT, primary_key=True)
 
 
 class Endpoint(Base, table=True):
@@ -109,26 +117,12 @@ class Secret(Base, table=True):
 
 
 class Delivery(Base, table=True):
-    """The due table: events on their way to endpoints."""
+    """Events on their way to endpoints: the due table, `deliveries_pending`, and those that ended, by the day of their event.
+
+    The two have keys and indexes of their own, each what it is asked for.
+    """
 
     __tablename__ = "deliveries"
-    __table_args__: ClassVar[Any] = (
-        Index("deliveries_state", "tenant", "endpoint_id", "state", "id"),
-        Index("deliveries_once_each", "tenant", "position", "endpoint_id", "replay_id", unique=True),
-        Index("deliveries_replayed", "tenant", "replay_id", "state", postgresql_where=text("replay_id <> ''")),
-        Index("deliveries_due", "tenant", "endpoint_id", "next_attempt_at", postgresql_where=text("state = 'PENDING'")),
-        Index("deliveries_fifo", "tenant", "endpoint_id", "replay_id", "position", postgresql_where=text("state = 'PENDING'")),
-        Index(
-            "deliveries_aggregate",
-            "tenant",
-            "endpoint_id",
-            "aggregate",
-            "replay_id",
-            "position",
-            postgresql_where=text("state = 'PENDING'"),
-        ),
-        CheckConstraint("state IN ('PENDING', 'DELIVERED', 'EXHAUSTED', 'CANCELED')", name="deliveries_state_check"),
-    )
     tenant: str = Field(sa_type=Text, primary_key=True)
     endpoint_id: str = Field(sa_type=Text, primary_key=True)
     id: str = Field(sa_type=Text, primary_key=True)
@@ -145,6 +139,7 @@ class Delivery(Base, table=True):
     again: bool = Field(sa_column_kwargs={"server_default": text("false")})
     replay_id: str = Field(sa_type=Text, sa_column_kwargs={"server_default": text("''")})
     aggregate: str = Field(sa_type=Text, sa_column_kwargs={"server_default": "-"})
+    logged_at: datetime = Field(sa_type=_INSTANT)
 
 
 class Gate(Base, table=True):

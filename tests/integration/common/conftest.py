@@ -6,10 +6,9 @@ import asyncpg
 import pytest
 
 from libs.common.kernel.ids import Tenant, new_id
-from libs.common.persistence.migrate import migrate
 from libs.common.settings import ServiceSettings
 from tests.support.servers import Borrowed, embedded_broker_server, fresh_prefix
-from tests.support.workers import ROLE_SECRET, settings
+from tests.support.workers import settings
 
 
 @pytest.fixture(scope="session", params=["found", "embedded"])
@@ -31,8 +30,7 @@ def bus_prefix(amqp_url: str) -> Iterator[str]:
 
 
 @pytest.fixture
-async def config(postgres_url: str, amqp_url: str, bus_prefix: str) -> ServiceSettings:
-    await migrate(postgres_url, role_secret=ROLE_SECRET)
+def config(postgres_url: str, amqp_url: str, bus_prefix: str) -> ServiceSettings:
     return settings(postgres_url, amqp_url, bus_prefix)
 
 

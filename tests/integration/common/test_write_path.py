@@ -91,6 +91,22 @@ async def test_a_repeated_command_is_answered_as_the_first_was(
     await books_hold(owner)
 
 
+async def test_new_messages_beside_repeated_ones_are_done_once_and_the_others_answered_as_before(
+    config: ServiceSettings, owner: asyncpg.Connection, tenant: Tenant
+) -> None:
+    async with running(build(), config) as worker:
+        user = await _open(worker, tenant)
+        names = [new_id("jrn") for _ in range(12)]
+        early = {name: await _ask(worker, tenant, _credit(user, UNIT), name) for name in names[::3]}
+        late = await asyncio.gather(*(_ask(worker, tenant, _credit(user, UNIT), name) for name in names))
+        assert all(reply.refusal is None for reply in late)
+        assert all(
+            bytes(reply.result) == bytes(early[name].result) for name, reply in zip(names, late, strict=True) if name in early
+        )
+        assert await _balance(owner, tenant, available(user)) == 12 * UNIT
+    await books_hold(owner)
+
+
 async def test_a_command_that_was_forgone_is_never_done(
     config: ServiceSettings, owner: asyncpg.Connection, tenant: Tenant
 ) -> None:

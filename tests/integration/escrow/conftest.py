@@ -4,15 +4,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from libs.common.persistence.migrate import migrate
 from libs.common.settings import ServiceSettings
 from tests.support.market import Market
-from tests.support.workers import ROLE_SECRET, settings
+from tests.support.workers import settings
 
 
 @pytest.fixture
-async def config(postgres_url: str, amqp_url: str, bus_prefix: str) -> ServiceSettings:
-    await migrate(postgres_url, role_secret=ROLE_SECRET)
+def config(postgres_url: str, amqp_url: str, bus_prefix: str) -> ServiceSettings:
     return settings(postgres_url, amqp_url, bus_prefix)
 
 

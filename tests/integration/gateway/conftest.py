@@ -10,10 +10,8 @@ import uvloop
 from libs.common.contracts.replies.common import Done, Page
 from libs.common.contracts.replies.ledger import Balance, BalanceAfter, CurrencyBalance, JournalPosted, UserOpened
 from libs.common.kernel.money import format_amount
-from libs.common.persistence.migrate import migrate
 from services.gateway.settings import GatewaySettings
 from tests.support.gateway import NOW, FakeServices, Served, fake_services, gateway_settings, order, serving, user
-from tests.support.workers import ROLE_SECRET
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -22,8 +20,7 @@ def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEv
 
 
 @pytest.fixture
-async def config(postgres_url: str, amqp_url: str, bus_prefix: str) -> GatewaySettings:
-    await migrate(postgres_url, role_secret=ROLE_SECRET)
+def config(postgres_url: str, amqp_url: str, bus_prefix: str) -> GatewaySettings:
     return gateway_settings(postgres_url, amqp_url, bus_prefix)
 
 

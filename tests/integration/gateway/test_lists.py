@@ -42,6 +42,7 @@ FILTERS = {
     "/orders": {"status", "buyer_id", "seller_id", "user_id", "created_after", "created_before"},
     "/disputes": {"status", "order_id", "opened_by", "user_id", "created_after", "created_before"},
     "/users/{user_id}/ledger": {"currency"},
+    "/users/{user_id}/wallet/transactions": {"created_after", "created_before"},
     "/withdrawals": {"status", "user_id", "created_after", "created_before"},
     "/webhooks": set(),
     "/webhooks/{webhook_id}/deliveries": {"state"},

@@ -12,7 +12,9 @@ import pytest
 
 from libs.common.kernel.ids import Tenant
 from services.webhooks.store import claims
-from services.webhooks.store.rows import DELIVERIES, ENDPOINTS, EVENT_LOG, DeliveryRow
+from services.webhooks.store.delivery_rows import DELIVERIES, DeliveryRow
+from services.webhooks.store.endpoint_rows import ENDPOINTS
+from services.webhooks.store.log_rows import EVENT_LOG
 from tests.integration.lists.conftest import OpenPool
 from tests.support import lists
 from tests.support.costs import analyze

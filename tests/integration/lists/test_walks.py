@@ -30,7 +30,9 @@ from services.ledger.domain.users import STATUSES, TYPES
 from services.ledger.handlers import read_history, readers
 from services.ledger.store.rows import ACCOUNTS, ENTRIES, JOURNALS, USERS
 from services.webhooks.handlers import readers as webhook_readers
-from services.webhooks.store.rows import DELIVERIES, ENDPOINTS, EVENT_LOG
+from services.webhooks.store.delivery_rows import DELIVERIES
+from services.webhooks.store.endpoint_rows import ENDPOINTS
+from services.webhooks.store.log_rows import EVENT_LOG
 from tests.integration.lists.conftest import OpenPool
 from tests.support import lists
 from tests.support.lists import at

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from libs.common.contracts.queries.payouts import ListWithdrawals
-from libs.common.kernel.ids import Tenant, new_id
+from libs.common.kernel.ids import Tenant
 from services.payouts.domain.withdrawals import Status, Withdrawal
 from services.payouts.handlers.read_withdrawals import list_withdrawals
 from services.payouts.store.withdrawals import WITHDRAWALS
@@ -15,7 +15,7 @@ from tests.integration.lists.conftest import OpenPool
 from tests.support import lists
 from tests.support.costs import Listed, analyze, three_tenants
 from tests.support.lists import at
-from tests.support.withdrawals import ADDRESS
+from tests.support.withdrawals import a_withdrawal
 
 pytestmark = pytest.mark.integration
 ROWS = 1_500
@@ -34,13 +34,9 @@ FILTERS: list[dict[str, Any]] = [
 def _row(tenant: Tenant, place: int) -> Withdrawal:
     """One of many; what is filtered for is the oldest, and every tenth is not in the books yet."""
     status = RARE[place % 4] if place < 40 else Status.COMPLETED
-    return Withdrawal(
-        tenant=tenant, id=new_id("wth"), user_id="usr_rare" if place % 3 == 0 and place < 60 else f"usr_{place}", amount=1,
-        currency="USD", quoted_currency="USD", destination_type="stellar", address=ADDRESS, memo_type=None, memo=None,
-        description=None, metadata=None, status=status, is_booked=place % 10 != 0, waiting_from=None, cancel_requested=False,
-        cancel_reason=None, transaction_hash="ab", transaction_ledger=1, failure_code=None, failure_reason=None, version=1,
-        sequence=1, pending=None, pending_tries=0, pending_due=None, created_at=at(place // 2), updated_at=at(place),
-    )  # fmt: skip
+    user_id = "usr_rare" if place % 3 == 0 and place < 60 else f"usr_{place}"
+    is_booked = place % 10 != 0
+    return a_withdrawal(tenant, user_id, status=status, is_booked=is_booked, created_at=at(place // 2), updated_at=at(place))
 
 
 async def test_a_page_of_withdrawals_reads_what_it_shows(owner: asyncpg.Connection, pool_of: OpenPool) -> None:

@@ -7,7 +7,6 @@ import asyncpg
 import pytest
 
 from libs.common.kernel.ids import Tenant, new_id
-from libs.common.persistence.migrate import migrate
 from services.payouts.settings import PayoutsSettings, SignerSettings
 from tests.support.payouts import PAYOUTS, a_signer
 from tests.support.servers import fresh_database
@@ -17,7 +16,6 @@ from tests.support.workers import QUEUE_EXPIRES_MS, ROLE_SECRET
 @pytest.fixture
 async def signer(postgres_url: str) -> AsyncIterator[SignerSettings]:
     """A signer that answers, on a migrated database."""
-    await migrate(postgres_url, role_secret=ROLE_SECRET)
     async with a_signer(postgres_url) as (settings, _):
         yield settings
 

@@ -11,18 +11,16 @@ from libs.common.contracts.commands.payouts import CancelWithdrawal, RefreshWith
 from libs.common.contracts.queries.payouts import GetWithdrawal, ListWithdrawals
 from libs.common.kernel.ids import new_id
 from libs.common.messaging import faults
-from libs.common.persistence.migrate import migrate
 from tests.support.market import Refused, codes, die_in
 from tests.support.oracles import books_hold, outboxes_are_empty
 from tests.support.withdrawals import Desk
-from tests.support.workers import ROLE_SECRET, kill, settings, until
+from tests.support.workers import kill, settings, until
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
 async def desk(postgres_url: str, amqp_url: str, bus_prefix: str) -> AsyncIterator[Desk]:
-    await migrate(postgres_url, role_secret=ROLE_SECRET)
     async with Desk.on(settings(postgres_url, amqp_url, bus_prefix)) as made:
         yield made
 

@@ -6,16 +6,13 @@ import asyncpg
 import pytest
 
 from libs.common.kernel.ids import Tenant, new_id
-from libs.common.persistence.migrate import migrate
 from services.webhooks.settings import WebhooksSettings
 from tests.support.receiver import Receiver, receiving
 from tests.support.webhooks import webhooks_settings
-from tests.support.workers import ROLE_SECRET
 
 
 @pytest.fixture
-async def config(postgres_url: str, amqp_url: str, bus_prefix: str) -> WebhooksSettings:
-    await migrate(postgres_url, role_secret=ROLE_SECRET)
+def config(postgres_url: str, amqp_url: str, bus_prefix: str) -> WebhooksSettings:
     return webhooks_settings(postgres_url, amqp_url, bus_prefix)
 
 

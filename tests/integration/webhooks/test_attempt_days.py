@@ -16,9 +16,9 @@ from libs.common.kernel.ids import Tenant
 from libs.common.persistence.migrate import alembic_config, sqlalchemy_url
 from libs.common.persistence.pool import open_pool, role_url
 from services.webhooks.app import build
-from services.webhooks.handlers.keep_attempts import DAYS_AHEAD, AttemptKeeper
+from services.webhooks.handlers.keep_days import DAYS_AHEAD, DayKeeper
 from services.webhooks.settings import WebhooksSettings
-from services.webhooks.store import attempt_days
+from services.webhooks.store import days
 from tests.support.events import event, publish
 from tests.support.receiver import Receiver
 from tests.support.servers import fresh_database
@@ -68,8 +68,9 @@ async def pool(config: WebhooksSettings) -> AsyncIterator[asyncpg.Pool]:
 
 
 @pytest.fixture
-async def keeper(pool: asyncpg.Pool) -> AttemptKeeper:
-    return AttemptKeeper(pool, SystemClock(), kept_days=30)
+async def keeper(pool: asyncpg.Pool, owner: asyncpg.Connection) -> DayKeeper:
+    await owner.execute("DELETE FROM webhooks.attempts_rest")
+    return DayKeeper(pool, SystemClock(), days.ATTEMPTS, kept_days=30)
 
 
 async def test_what_is_delivered_lies_in_its_day(
@@ -88,7 +89,7 @@ async def test_what_is_delivered_lies_in_its_day(
     assert await lie_in(owner, tenant) == [name_of(today())]
 
 
-async def test_days_are_made_ahead_and_by_one_of_many_processes(owner: asyncpg.Connection, keeper: AttemptKeeper) -> None:
+async def test_days_are_made_ahead_and_by_one_of_many_processes(owner: asyncpg.Connection, keeper: DayKeeper) -> None:
     ahead = [today() + timedelta(days=number) for number in range(DAYS_AHEAD + 1)]
     for day in ahead[1:4]:
         await owner.execute(f"DROP TABLE IF EXISTS webhooks.{name_of(day)}")
@@ -100,7 +101,7 @@ async def test_days_are_made_ahead_and_by_one_of_many_processes(owner: asyncpg.C
 
 
 async def test_attempts_of_days_that_nobody_made_are_moved_into_them(
-    owner: asyncpg.Connection, tenant: Tenant, keeper: AttemptKeeper, pool: asyncpg.Pool
+    owner: asyncpg.Connection, tenant: Tenant, keeper: DayKeeper, pool: asyncpg.Pool
 ) -> None:
     far = [today() + timedelta(days=number) for number in (100, 101, 103)]
     instants = [midnight(day) + offset for day in far for offset in (timedelta(0), timedelta(days=1, microseconds=-1))]
@@ -115,7 +116,7 @@ async def test_attempts_of_days_that_nobody_made_are_moved_into_them(
 
 
 async def test_whole_days_are_dropped_once_they_are_no_longer_kept(
-    owner: asyncpg.Connection, tenant: Tenant, keeper: AttemptKeeper
+    owner: asyncpg.Connection, tenant: Tenant, keeper: DayKeeper
 ) -> None:
     first = midnight(today() - timedelta(days=30))
     moment = timedelta(microseconds=1)
@@ -128,15 +129,13 @@ async def test_whole_days_are_dropped_once_they_are_no_longer_kept(
 async def test_the_role_can_drop_nothing_of_today_and_no_table_itself(pool: asyncpg.Pool) -> None:
     async with pool.acquire() as connection:
         with pytest.raises(asyncpg.RaiseError, match="today"):
-            await attempt_days.drop_days(connection, before=today() + timedelta(days=1))
+            await days.drop_days(connection, days.ATTEMPTS, before=today() + timedelta(days=1))
         for statement in (f"DROP TABLE {name_of(today())}", f"SELECT FROM {name_of(today())}", "DELETE FROM attempts_rest"):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await connection.execute(statement)
 
 
-async def test_a_long_reader_puts_it_off_and_harms_nothing(
-    owner: asyncpg.Connection, tenant: Tenant, keeper: AttemptKeeper
-) -> None:
+async def test_a_long_reader_puts_it_off_and_harms_nothing(owner: asyncpg.Connection, tenant: Tenant, keeper: DayKeeper) -> None:
     old = midnight(today() - timedelta(days=31))
     await owner.execute(_INSERT, tenant, [old])
     async with owner.transaction():
@@ -158,13 +157,13 @@ def test_the_migration_moves_what_was_there_and_what_is_written_meanwhile(postgr
 async def _migrate_with_attempts(url: str) -> None:
     engine, owner = create_async_engine(sqlalchemy_url(url)), await asyncpg.connect(url)
     await _upgrade(engine, BEFORE)
-    days = [today() - timedelta(days=number) for number in (400, 1, 0)]
-    await owner.execute(_INSERT, "t:live", [midnight(day) for day in days])
+    past = [today() - timedelta(days=number) for number in (400, 1, 0)]
+    await owner.execute(_INSERT, "t:live", [midnight(day) for day in past])
     before = await owner.fetch("SELECT * FROM webhooks.attempts ORDER BY number")
     late = await _upgrade(engine, DAYS, meanwhile=lambda: owner.execute(_INSERT, "u:live", [midnight(today())]))
     await late
     assert await owner.fetch("SELECT * FROM webhooks.attempts WHERE tenant = 't:live' ORDER BY number") == before
-    assert await lie_in(owner, "t:live") == [name_of(day) for day in days]
+    assert await lie_in(owner, "t:live") == [name_of(day) for day in past]
     assert await lie_in(owner, "u:live") == [name_of(today())]
     await owner.close()
     await engine.dispose()

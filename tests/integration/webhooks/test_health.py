@@ -21,8 +21,8 @@ from tests.support.workers import running, until
 
 pytestmark = pytest.mark.integration
 _MANY = """
-INSERT INTO webhooks.deliveries (tenant, endpoint_id, id, position, state, attempts, next_attempt_at, created_at)
-SELECT $1, $2, 'whd_' || lpad(n::text, 26, '0'), n, $3, 0, now(), now() FROM generate_series($4::int, $4 + 12000) n
+INSERT INTO webhooks.deliveries (tenant, endpoint_id, id, position, state, attempts, next_attempt_at, created_at, logged_at)
+SELECT $1, $2, 'whd_' || lpad(n::text, 26, '0'), n, $3, 0, now(), now(), now() FROM generate_series($4::int, $4 + 12000) n
 """
 
 

@@ -13,7 +13,7 @@ from libs.common.kernel.ids import Tenant, new_id
 from services.webhooks.domain.attempts import Claimed, LaneKey
 from services.webhooks.domain.lanes import Lane, LaneRoom
 from services.webhooks.store import deliveries
-from services.webhooks.store.rows import DeliveryRow
+from services.webhooks.store.delivery_rows import DeliveryRow
 from tests.support.dispatching import LEASE, DueTable, lane_room
 
 pytestmark = pytest.mark.integration
@@ -154,7 +154,7 @@ async def _play(owner: asyncpg.Connection, mode: str, cap: int | None, story: li
     assert {key for _, key in play.posted} == set(play.rows)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @pytest.mark.parametrize("mode", ["parallel", "per_aggregate", "fifo"])
 @given(
     cap=st.sampled_from([None, 1, 3]),

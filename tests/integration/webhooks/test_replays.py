@@ -17,6 +17,7 @@ from libs.common.kernel.ids import Tenant, derive_id, new_id
 from libs.common.messaging.worker import Worker
 from services.webhooks.app import build
 from services.webhooks.domain.replays import WINDOW
+from services.webhooks.handlers import replay as replay_steps
 from services.webhooks.settings import WebhooksSettings
 from tests.support.events import event, publish
 from tests.support.receiver import Receiver, accept, receiving, saying
@@ -142,13 +143,20 @@ async def _are(owner: asyncpg.Connection, tenant: Tenant, endpoint_id: str, stat
     [("replay.enqueued", 1), ("replay.enqueued", 2), ("replay.stepped", 1), ("replay.stepped", 2), ("delivery.sent", 5)],
 )
 async def test_whoever_dies_nothing_is_skipped_and_nothing_is_made_twice(
-    config: WebhooksSettings, owner: asyncpg.Connection, tenant: Tenant, receiver: Receiver, point: str, after: int
+    config: WebhooksSettings,
+    owner: asyncpg.Connection,
+    tenant: Tenant,
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+    point: str,
+    after: int,
 ) -> None:
+    monkeypatch.setattr(replay_steps, "WINDOW", 20)  # so that there are three steps at least
     async with running(build(config), config) as worker:
         await log(config, owner, tenant, 60)
         endpoint = await register(worker, tenant, receiver.url)
         died = die_at(point, after=after)
-        asking = asyncio.create_task(start(worker, tenant, endpoint.id, per_second=50))
+        asking = asyncio.create_task(start(worker, tenant, endpoint.id))
         await died.wait()
         replay = await asking
         await kill(worker)
@@ -166,11 +174,11 @@ async def test_many_processes_make_the_steps_of_one_replay_one_after_the_other(
 ) -> None:
     service = build(config)
     async with running(service, config) as worker, running(build(config), config), running(build(config), config):
-        await log(config, owner, tenant, 400)
+        await log(config, owner, tenant, 250)
         endpoint = await register(worker, tenant, receiver.url)
         done = await ended(worker, tenant, await start(worker, tenant, endpoint.id))
-    assert done.enqueued == 400
-    assert sorted(receiver.event_ids()) == sorted(ids(tenant, range(1, 401)))
+    assert done.enqueued == 250
+    assert sorted(receiver.event_ids()) == sorted(ids(tenant, range(1, 251)))
 
 
 async def test_what_happens_now_goes_before_a_replay_to_a_slow_receiver(
@@ -205,6 +213,7 @@ async def test_pausing_resuming_and_canceling(
     async with running(build(patient), patient) as worker:
         await log(config, owner, tenant, 300)
         endpoint = await register(worker, tenant, receiver.url)
+        await until(lambda: logged(owner, tenant, "webhook.created"))
         replay = await start(worker, tenant, endpoint.id)
 
         async def is_full() -> bool:
@@ -217,7 +226,7 @@ async def test_pausing_resuming_and_canceling(
         await ask(worker, tenant, SteerReplay(endpoint.id, replay.id, "pause"))
         receiver.may_go.set()
         paused = await ended(worker, tenant, replay, "PAUSED")
-        assert (paused.enqueued, paused.delivered, paused.remaining) == (WINDOW, WINDOW, 200)
+        assert (paused.enqueued, paused.delivered, paused.remaining) == (WINDOW, WINDOW, 201)
         twice = await ask(worker, tenant, SteerReplay(endpoint.id, replay.id, "pause"))
         assert twice.refusal is not None
         assert twice.refusal.details == {"replay_id": replay.id, "current_state": "PAUSED", "allowed_states": ["RUNNING"]}
@@ -251,3 +260,19 @@ async def test_a_replay_waits_while_its_endpoint_is_not_active(
         await ended(worker, tenant, await start(worker, tenant, second.id))
         assert (await progress(worker, tenant, replay)).enqueued < 20
         assert len(other.received) == 20
+
+
+async def test_an_endpoint_that_wants_an_order_gets_a_replay_in_it_and_what_happens_in_its_own(
+    config: WebhooksSettings, owner: asyncpg.Connection, tenant: Tenant, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay_steps, "WINDOW", 10)
+    async with running(build(config), config) as worker, running(build(config), config):
+        await log(config, owner, tenant, 25)
+        endpoint = await register(worker, tenant, receiver.url, order_mode="fifo")
+        replay = await start(worker, tenant, endpoint.id)
+        await log(config, owner, tenant, 10, kind="order.closed")
+        done = await ended(worker, tenant, replay)
+        await _are(owner, tenant, endpoint.id, "DELIVERED", done.enqueued + 10)
+    live = ids(tenant, range(1, 11), kind="order.closed")
+    assert [name for name in receiver.event_ids() if name in live] == live
+    assert [name for name in receiver.event_ids() if name not in live] == ids(tenant, range(1, 26))

@@ -7,8 +7,9 @@ from services.gateway.entrypoints.http.routing import ApiRoute, check_scopes
 
 ROUTES = [route for route in build_api().router.routes if isinstance(route, ApiRoute)]
 SUPPORT = {
+    "approve_withdrawal",
     "credit_balance", "debit_balance", "get_maintenance", "create_api_key", "rotate_api_key", "revoke_api_key",
-    "comment_dispute", "assign_dispute", "resolve_dispute", "get_delivery_evidence",
+    "remove_second_factor", "comment_dispute", "assign_dispute", "resolve_dispute", "get_delivery_evidence",
 }  # fmt: skip
 MASTER = {"enable_maintenance", "disable_maintenance"}
 PUBLIC = {

@@ -67,7 +67,7 @@ class FakeShop:
     async def _id(self, *_: object, **__: object) -> str:
         return "usr_1"
 
-    order = user = dispute = webhook = withdrawal = _id
+    order = user = dispute = webhook = withdrawal = second_factor = _id
 
     async def key(self, **_: object) -> object:
         return Anything()

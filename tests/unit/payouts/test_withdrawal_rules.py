@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from stellar_sdk import Keypair, MuxedAccount
 
 from libs.common.contracts.commands.payouts import CreateWithdrawal
+from services.payouts.domain.destinations import Sight
 from services.payouts.domain.strkey import read_account
-from services.payouts.domain.withdrawal_rules import check_terms
+from services.payouts.domain.withdrawal_rules import check_sight, check_terms
 
 GOOD = "GA7QYNF7SOWQ3GLR2BGMZEHXAVIRZA4KVWLTJJFC7MGXUA74P7UJVSGZ"
 MUXED = MuxedAccount(GOOD, 7).account_muxed or ""
@@ -66,6 +67,47 @@ def test_nobody_withdraws_to_the_platform_itself(address: str) -> None:
     refusal = check_terms(_terms(address=address), own_accounts=frozenset({GOOD}))
     assert refusal is not None
     assert refusal.code == "INVALID_DESTINATION"
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        (f"{GOOD[:-1]}A", "MALFORMED"),
+        ("CAAACAQDAQCQMBYIBEFAWDANBYHRAEISCMKBKFQXDAMRUGY4DUPB6N4O", "CONTRACT"),
+        ("0x52908400098527886E0F7030069857D2E4169EE7", "OTHER_NETWORK"),
+        ("bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", "OTHER_NETWORK"),
+        ("TJRabPrwbZy45sbavfcjinPJC18kjpRTv8", "OTHER_NETWORK"),
+        (Keypair.random().secret, "SECRET_KEY"),
+    ],
+)
+def test_what_is_no_account_is_named_and_a_secret_is_not_said_back(address: str, reason: str) -> None:
+    refusal = check_terms(_terms(address=address))
+    assert refusal is not None
+    assert (refusal.code, refusal.details["reason"]) == ("INVALID_DESTINATION", reason)
+    assert (address in str(refusal)) == (reason != "SECRET_KEY")
+
+
+@pytest.mark.parametrize("address", [GOOD, MUXED])
+def test_nobody_withdraws_to_where_their_own_deposits_go(address: str) -> None:
+    refusal = check_terms(_terms(address=address), own_wallet=GOOD)
+    assert refusal is not None
+    assert (refusal.code, refusal.details["reason"]) == ("INVALID_DESTINATION", "OWN_WALLET")
+
+
+@pytest.mark.parametrize(
+    ("changes", "sight", "code"),
+    [
+        ({}, None, None),
+        ({}, Sight(can_receive=True, wants_memo=False), None),
+        ({}, Sight(can_receive=False, wants_memo=False), "DESTINATION_NO_TRUSTLINE"),
+        ({}, Sight(can_receive=True, wants_memo=True), "INVALID_DESTINATION"),
+        ({"memo_type": "id", "memo": "7"}, Sight(can_receive=True, wants_memo=True), None),
+        ({"address": MUXED}, Sight(can_receive=True, wants_memo=True), None),
+    ],
+)
+def test_what_was_seen_of_an_account_counts(changes: dict[str, Any], sight: Sight | None, code: str | None) -> None:
+    refusal = check_sight(_terms(**changes), sight)
+    assert (refusal and refusal.code) == code
 
 
 @given(st.binary(min_size=32, max_size=32), st.integers(0, 2**64 - 1))

@@ -18,7 +18,7 @@ from services.webhooks.domain.endpoints import ENDPOINTS_MAX
 from services.webhooks.handlers import delete_endpoint
 from services.webhooks.handlers.create_endpoint import CreateEndpointUseCase
 from services.webhooks.handlers.know_hosts import Hosts
-from services.webhooks.store.rows import ENDPOINTS, SECRETS, SUBSCRIPTIONS, SubscriptionRow
+from services.webhooks.store.endpoint_rows import ENDPOINTS, SECRETS, SUBSCRIPTIONS, SubscriptionRow
 
 TENANT = Tenant("acme:live")
 CONTEXT = Context(TENANT, "cmd_1", "", datetime(2026, 1, 1, tzinfo=UTC), "bat_1", new_id)

@@ -15,15 +15,9 @@ from libs.common.kernel.ids import Tenant
 from libs.common.messaging.use_cases import Context
 from libs.common.persistence.state import State
 from services.webhooks.handlers.log_event import LogEvent
-from services.webhooks.store.rows import (
-    DELIVERIES,
-    EVENT_LOG,
-    GAPS,
-    SUBSCRIPTIONS,
-    DeliveryRow,
-    EventRow,
-    SubscriptionRow,
-)
+from services.webhooks.store.delivery_rows import DELIVERIES, DeliveryRow
+from services.webhooks.store.endpoint_rows import SUBSCRIPTIONS, SubscriptionRow
+from services.webhooks.store.log_rows import EVENT_LOG, GAPS, EventRow
 
 TENANT = Tenant("acme:live")
 _numbers = itertools.count()

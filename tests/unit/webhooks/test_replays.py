@@ -29,8 +29,10 @@ from services.webhooks.domain.replays import (
     take,
 )
 from services.webhooks.handlers import start_replay, steer_replay
-from services.webhooks.store import rows
-from services.webhooks.store.rows import ENDPOINTS, HEADS, SWITCHES, EndpointRow, HeadRow, ReplayRow, SwitchRow
+from services.webhooks.store import delivery_rows
+from services.webhooks.store.delivery_rows import ReplayRow
+from services.webhooks.store.endpoint_rows import ENDPOINTS, SWITCHES, EndpointRow, SwitchRow
+from services.webhooks.store.log_rows import HEADS, HeadRow
 
 TENANT = Tenant("acme:live")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -52,14 +54,14 @@ RUNNING = ReplayRow(TENANT, "wh_1", "rpl_1", "RUNNING", 1, 42, ("order.*",), "al
 @pytest.mark.parametrize(
     ("event", "filters", "expected"),
     [
-        (Passed(1, "order.created", "order:a"), ("order.*",), True),
-        (Passed(1, "order.created", "order:a"), ("*",), True),
-        (Passed(1, "user.created", "user:a"), ("order.*",), False),
-        (Passed(1, "webhook.exhausted", "webhook:wh_2"), ("*",), True),
-        (Passed(1, "webhook.exhausted", "webhook:wh_1"), ("*",), False),
-        (Passed(1, "webhook.test", "webhook:wh_1"), ("*",), True),
-        (Passed(1, "webhook.test", "webhook:wh_1"), ("order.*",), False),
-        (Passed(1, "webhook.test", "webhook:wh_2"), ("*",), False),
+        (Passed(1, "order.created", "order:a", NOW), ("order.*",), True),
+        (Passed(1, "order.created", "order:a", NOW), ("*",), True),
+        (Passed(1, "user.created", "user:a", NOW), ("order.*",), False),
+        (Passed(1, "webhook.exhausted", "webhook:wh_2", NOW), ("*",), True),
+        (Passed(1, "webhook.exhausted", "webhook:wh_1", NOW), ("*",), False),
+        (Passed(1, "webhook.test", "webhook:wh_1", NOW), ("*",), True),
+        (Passed(1, "webhook.test", "webhook:wh_1", NOW), ("order.*",), False),
+        (Passed(1, "webhook.test", "webhook:wh_2", NOW), ("*",), False),
     ],
 )
 def test_what_the_endpoint_could_never_have_got_it_does_not_get(
@@ -91,7 +93,7 @@ def test_steps_take_every_wanted_event_once_and_in_order(length: int, limit: int
     taken: list[int] = []
     cursor = 0
     while cursor < length:
-        seen = [Passed(position, "order.created", "order:a") for position in range(cursor + 1, length + 1)][:EVENTS_AT_ONCE]
+        seen = [Passed(position, "order.created", "order:a", NOW) for position in range(cursor + 1, length + 1)][:EVENTS_AT_ONCE]
         inside = {event.position for event in seen}
         step = take(seen, [position for position in wanted if position in inside], end=length, limit=min(limit, at_once))
         assert cursor < step.cursor <= length
@@ -119,7 +121,7 @@ def _start(*replays: ReplayRow, endpoint: EndpointRow | None = ENDPOINT, head: i
         state.put(ENDPOINTS, endpoint)
     state.put(HEADS, HeadRow(TENANT, "events", head))
     for replay in replays:
-        state.put(rows.REPLAYS, replay)
+        state.put(delivery_rows.REPLAYS, replay)
     return start_replay.decide(state, StartReplay("rpl_9", "wh_1", **wish), CONTEXT)
 
 
@@ -176,7 +178,7 @@ def test_what_stands_in_the_way_changes_nothing(decision: Decision, code: str) -
 def test_the_oldest_is_forgotten_when_there_are_too_many() -> None:
     old = [msgspec.structs.replace(RUNNING, id=f"rpl_{number:03}", state="COMPLETED") for number in range(REPLAYS_KEPT)]
     assert _start(*old[1:]).removed == ()
-    assert _start(*old).removed == ((rows.REPLAYS, (TENANT, "wh_1", "rpl_000")),)
+    assert _start(*old).removed == ((delivery_rows.REPLAYS, (TENANT, "wh_1", "rpl_000")),)
 
 
 @pytest.mark.parametrize("before", list(ReplayState))
@@ -184,7 +186,7 @@ def test_the_oldest_is_forgotten_when_there_are_too_many() -> None:
 def test_a_replay_is_steered_as_its_table_says(before: ReplayState, action: ReplayAction) -> None:
     state = State()
     state.put(SWITCHES, SwitchRow(TENANT, "wh_1", active=True))
-    state.put(rows.REPLAYS, msgspec.structs.replace(RUNNING, state=before.value))
+    state.put(delivery_rows.REPLAYS, msgspec.structs.replace(RUNNING, state=before.value))
     decision = steer_replay.decide(state, SteerReplay("wh_1", "rpl_1", action.value), CONTEXT)
     after = REPLAYS.after(before, action)
     if after is None:

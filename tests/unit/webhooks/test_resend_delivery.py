@@ -15,7 +15,8 @@ from libs.common.messaging.use_cases import Context, Decision
 from libs.common.persistence.state import State
 from services.webhooks.domain.deliveries import DeliveryState
 from services.webhooks.handlers import resend_delivery
-from services.webhooks.store.rows import PARKINGS, RESENDS, SWITCHES, ParkingRow, ResendRow, SwitchRow
+from services.webhooks.store.delivery_rows import RESENDS, ResendRow
+from services.webhooks.store.endpoint_rows import PARKINGS, SWITCHES, ParkingRow, SwitchRow
 
 TENANT = Tenant("acme:live")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

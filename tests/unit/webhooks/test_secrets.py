@@ -17,7 +17,7 @@ from libs.common.persistence.state import State
 from services.webhooks.domain.secrets import LIVE_MAX, live
 from services.webhooks.handlers.create_endpoint import CreateEndpointUseCase
 from services.webhooks.handlers.rotate_secret import RotateSecretUseCase
-from services.webhooks.store.rows import SECRETS
+from services.webhooks.store.endpoint_rows import SECRETS
 
 TENANT = Tenant("acme:live")
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -16,8 +16,8 @@ from services.webhooks.domain.endpoints import url_problem
 from services.webhooks.domain.event_filters import wants
 from services.webhooks.handlers import send_test_event
 from services.webhooks.handlers.update_endpoint import UpdateEndpointUseCase
+from services.webhooks.store.endpoint_rows import ENDPOINTS, EndpointRow
 from services.webhooks.store.gates import GATES, GateRow
-from services.webhooks.store.rows import ENDPOINTS, EndpointRow
 
 TENANT = Tenant("acme:live")
 MADE, NOW = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)

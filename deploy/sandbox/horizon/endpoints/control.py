@@ -51,7 +51,7 @@ class Change(msgspec.Struct, forbid_unknown_fields=True):
 async def close(request: web.Request) -> web.StreamResponse:
     """Close ledgers now."""
     node = request.app[NODE]
-    wanted = await _body(request, Close)
+    wanted = await read_body(request, Close)
     for _ in range(wanted.count):
         await node.close()
     return answer(ledger(node.view().row(node.latest), base_of(request)))
@@ -60,14 +60,14 @@ async def close(request: web.Request) -> web.StreamResponse:
 async def advance(request: web.Request) -> web.StreamResponse:
     """Move the clock on."""
     node = request.app[NODE]
-    node.clock.advance((await _body(request, Advance)).seconds)
+    node.clock.advance((await read_body(request, Advance)).seconds)
     return answer({"now": node.clock.now()})
 
 
 async def change(request: web.Request) -> web.StreamResponse:
     """Change the network, from the next ledger on."""
     node = request.app[NODE]
-    wanted = await _body(request, Change)
+    wanted = await read_body(request, Change)
     for name in ("base_fee", "base_reserve", "capacity", "least_bid"):
         if (value := getattr(wanted, name)) is not None:
             setattr(node.chain, name, value)
@@ -86,7 +86,7 @@ async def reset(request: web.Request) -> web.StreamResponse:
 async def add_rule(request: web.Request) -> web.StreamResponse:
     """Make something go wrong from now on."""
     try:
-        name = request.app[RULES].add(await _body(request, Rule))
+        name = request.app[RULES].add(await read_body(request, Rule))
     except ValueError as error:
         raise bad_request("rule", str(error)) from None
     return answer({"name": name}, status=201)
@@ -162,7 +162,12 @@ def _network(node: Node) -> dict[str, Any]:
     }
 
 
-async def _body(request: web.Request, kind: type[T]) -> T:
+async def read_body(request: web.Request, kind: type[T]) -> T:
+    """Read what a handle is told.
+
+    Raises:
+        Problem: it is not understood.
+    """
     try:
         return msgspec.json.decode(await request.read() or b"{}", type=kind)
     except msgspec.DecodeError as error:

@@ -6,18 +6,17 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from aiohttp import web
-from stellar_sdk import Account, StrKey, TransactionBuilder, xdr
+from stellar_sdk import StrKey
 
-from deploy.sandbox.horizon.ledger.codes import result_codes
+from deploy.sandbox.horizon.endpoints.own_transactions import apply, begin
 from deploy.sandbox.horizon.node import Node
 from deploy.sandbox.horizon.pages import base_of
-from deploy.sandbox.horizon.resources.problems import Problem, bad_request, failed, submission_timeout
+from deploy.sandbox.horizon.resources.problems import Problem, bad_request
 from deploy.sandbox.horizon.resources.transactions import Body, transaction
 from deploy.sandbox.horizon.serving import NODE, answer, view_of
 
 LUMENS: Final = "10000"
 TOGETHER_MAX: Final = 100
-_WAIT_SECONDS: Final = 30.0
 
 
 @dataclass(slots=True)
@@ -69,25 +68,10 @@ async def _submit(node: Node, accounts: Sequence[str]) -> Body:
     missing = [account for account in accounts if node.view().account(account) is None]
     if not missing:
         raise _funded()
-    root = node.root
-    holder = node.view().account(root.public_key)
-    source = Account(root.public_key, 0 if holder is None else holder.sequence)
-    builder = TransactionBuilder(source, node.settings.passphrase, base_fee=max(node.chain.base_fee, node.chain.least_bid))
+    builder = begin(node, node.root)
     for account in missing:
         builder.append_create_account_op(account, LUMENS)
-    envelope = builder.add_time_bounds(0, 0).build()
-    envelope.sign(root)
-    frame = node.chain.read(envelope.to_xdr())
-    admission = node.offer(frame)
-    if admission.result is not None:
-        raise failed(frame.envelope_xdr, admission.result.to_xdr(), result_codes(admission.result))
-    body = await node.outcome(frame.hash.hex(), seconds=_WAIT_SECONDS)
-    if body is None:
-        raise submission_timeout(frame.hash.hex(), frame.envelope_xdr)
-    if not body["successful"]:
-        result = xdr.TransactionResult.from_xdr(str(body["result_xdr"]))
-        raise failed(frame.envelope_xdr, str(body["result_xdr"]), result_codes(result))
-    return body
+    return await apply(node, builder, node.root)
 
 
 def _funded() -> Problem:

@@ -25,6 +25,17 @@ class CreateWithdrawal(msgspec.Struct, frozen=True):
     memo: str | None = None
     description: str | None = None
     metadata: dict[str, Any] | None = None
+    asked_by: str | None = None
+    """The API key that asks."""
+    second_factor_code: str | None = None
+
+
+class ApproveWithdrawal(msgspec.Struct, frozen=True):
+    """Agree to a withdrawal that waits for a second person."""
+
+    withdrawal_id: str
+    approved_by: str
+    """The API key that agrees."""
 
 
 class CancelWithdrawal(msgspec.Struct, frozen=True):
@@ -50,3 +61,23 @@ class ConcludeWithdrawal(msgspec.Struct, frozen=True):
     code: str | None = None
     """The operation's own result code, when it failed."""
     reason: str | None = None
+
+
+class EnrolSecondFactor(msgspec.Struct, frozen=True):
+    """Begin to set a user's second factor up; one that was begun before gives way."""
+
+    user_id: str
+    factor_id: str
+
+
+class ConfirmSecondFactor(msgspec.Struct, frozen=True):
+    """Take its first code: from then on it is in use."""
+
+    user_id: str
+    code: str
+
+
+class RemoveSecondFactor(msgspec.Struct, frozen=True):
+    """Remove a user's second factor."""
+
+    user_id: str

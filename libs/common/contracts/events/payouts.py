@@ -4,13 +4,14 @@ import msgspec
 
 
 class WalletCreated(msgspec.Struct, frozen=True):
-    """Announced as wallet.created."""
+    """Announced as wallet.created. Where users share an account, `memo` tells whose a payment is."""
 
     user_id: str
     wallet_id: str
     public_key: str
     provider: str
     network: str
+    memo: str | None = None
 
 
 class WithdrawalEvent(msgspec.Struct, frozen=True):
@@ -22,6 +23,19 @@ class WithdrawalEvent(msgspec.Struct, frozen=True):
     currency: str
     destination_type: str
     status: str
+
+
+class WithdrawalFlagged(msgspec.Struct, frozen=True):
+    """Announced as withdrawal.flagged: something about it is unusual. `needs_approval`: it waits for a second person."""
+
+    withdrawal_id: str
+    user_id: str
+    amount: str
+    currency: str
+    destination_type: str
+    address: str
+    reasons: tuple[str, ...]
+    needs_approval: bool
 
 
 class WithdrawalCompleted(msgspec.Struct, frozen=True):

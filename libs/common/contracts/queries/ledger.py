@@ -34,6 +34,12 @@ class GetBalance(msgspec.Struct, frozen=True):
     user_id: str
 
 
+class GetExternalBalance(msgspec.Struct, frozen=True):
+    """What the books say of an account outside, as a `replies.ledger.ExternalBalance`: for who compares it with the rail."""
+
+    account: str
+
+
 class ListEntries(msgspec.Struct, frozen=True):
     """A page of what happened on a user's accounts, newest first."""
 

@@ -62,6 +62,19 @@ class Balance(msgspec.Struct, frozen=True):
     balances: tuple[CurrencyBalance, ...]
 
 
+class ExternalLine(msgspec.Struct, frozen=True):
+    """An account's balance of one currency, in stroops; what came in from outside is below zero."""
+
+    currency: str
+    balance: int
+
+
+class ExternalBalance(msgspec.Struct, frozen=True):
+    """What the books say of an account outside."""
+
+    lines: tuple[ExternalLine, ...]
+
+
 class BalanceAfter(msgspec.Struct, frozen=True, gc=False):
     """What a journal left a user with, in its currency."""
 

@@ -49,7 +49,8 @@ async def list_events(call: Calling, query: Annotated[EventQuery, Query()]) -> A
 
     Every event of your marketplace, oldest first, after a position. Nothing is left out and nothing comes twice:
     positions count 1, 2, 3 … A page of some `events` looks at the next 2,000 of all; it may show few of them, or none, and still
-    have a `next_cursor`.
+    have a `next_cursor`. Events are kept for thirty days, or as the operator says; a position from before that is 400, and 0
+    begins with the oldest.
 
     With `Accept: text/event-stream` it is a stream of Server-Sent Events that goes on as events happen: `id` is the position,
     `event` the type, `data` what a webhook delivery would carry. A client that comes back with the last id, as `Last-Event-ID` or

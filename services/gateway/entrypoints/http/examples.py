@@ -9,7 +9,14 @@ import msgspec
 
 from libs.common.contracts.replies.escrow import Comment, Dispute, Escrow, Milestone, Order
 from libs.common.contracts.replies.ledger import Balance, BalanceAdjusted, Entry, User
-from libs.common.contracts.replies.payouts import DepositAddress, Wallet, Withdrawal
+from libs.common.contracts.replies.payouts import (
+    DepositAddress,
+    NewSecondFactor,
+    SecondFactor,
+    Wallet,
+    WalletTransaction,
+    Withdrawal,
+)
 
 Shown = dict[str, Any]
 
@@ -23,6 +30,7 @@ _OPENED: Final = "2026-02-01T14:00:00.000Z"
 _FUNDED: Final = "2026-02-01T14:05:00.000Z"
 _CONTESTED: Final = "2026-02-08T09:30:00.000Z"
 _ENDED: Final = "2026-02-10T16:00:00.000Z"
+_ISSUER: Final = "GBBD47IF6LWK7P7MDEVSCWR7DPUWV3NY3DTQEVFL4NAT4AQH3ZLLFLA5"
 _ADDRESS: Final = "GA7QYNF7SOWQ3GLR2BGMZEHXAVIRZA4KVWLTJJFC7MGXUA74P7UJVSGZ"
 
 _DRAFT: Final[Shown] = {
@@ -152,6 +160,8 @@ _WITHDRAWN: Final[Shown] = {
     "description": None,
     "metadata": None,
     "cancel_requested": False,
+    "hold": None,
+    "flags": [],
     "transaction": {
         "hash": "3389e9f0f1a65f19736cacf544c2e825313e8447f569233bb8db39aa607c8889",
         "ledger": 12345678,
@@ -165,6 +175,8 @@ NEW_WITHDRAWAL: Final = _WITHDRAWN | {"status": "PENDING", "transaction": None, 
 CANCELED_WITHDRAWAL: Final = NEW_WITHDRAWAL | {
     "status": "CANCELED", "cancel_requested": True, "updated_at": "2026-02-25T12:00:02.000Z",
 }  # fmt: skip
+_FACTOR: Final[Shown] = {"user_id": BUYER, "status": "ACTIVE", "created_at": "2026-02-25T11:55:00.000Z"}
+_FACTOR_URI: Final = "otpauth://totp/OFFER-HUB%3Ausr_01ABC?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=OFFER-HUB"
 SALE: Final[dict[type[msgspec.Struct], Shown]] = {
     Order: _ORDER,
     Milestone: _DRAFT,
@@ -202,18 +214,45 @@ SALE: Final[dict[type[msgspec.Struct], Shown]] = {
         "id": "wal_01ABC",
         "user_id": BUYER,
         "public_key": _ADDRESS,
+        "memo": None,
+        "muxed_address": None,
         "provider": "stellar",
         "network": "testnet",
         "created_at": "2026-01-12T10:00:00.000Z",
     },
+    WalletTransaction: {
+        "id": "wth_xyz789",
+        "type": "withdrawal",
+        "status": "COMPLETED",
+        "amount": "50.00",
+        "currency": "USD",
+        "address": _ADDRESS,
+        "transaction_hash": "3389e9f0f1a65f19736cacf544c2e825313e8447f569233bb8db39aa607c8889",
+        "ledger": 12345678,
+        "created_at": "2026-02-25T12:00:00.000Z",
+    },
     Withdrawal: _WITHDRAWN,
+    SecondFactor: _FACTOR,
+    NewSecondFactor: _FACTOR
+    | {
+        "status": "PENDING",
+        "secret": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
+        "uri": _FACTOR_URI,
+        "qr_svg": '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 53 53"><path d="M4 4.5h7m1 0h1"/></svg>',
+    },
     DepositAddress: {
         "user_id": BUYER,
         "provider": "stellar",
         "method": "stellar_address",
         "address": _ADDRESS,
+        "memo_type": None,
+        "memo": None,
+        "muxed_address": None,
         "network": "testnet",
         "asset_code": "USDC",
+        "asset_issuer": _ISSUER,
+        "uri": f"web+stellar:pay?destination={_ADDRESS}&asset_code=USDC&asset_issuer={_ISSUER}",
+        "qr_svg": '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 61 61"><path d="M4 4.5h7m1 0h1"/></svg>',
         "instructions": "Send USDC to this address on the Stellar testnet. Other assets are not credited.",
     },
 }

@@ -40,6 +40,7 @@ MEANINGS: Final = {
     "withdrawal.created": "A user's balance has been debited, and the amount is to leave.",
     "withdrawal.canceled": "A withdrawal was called off; the user has the amount again.",
     "withdrawal.completed": "A withdrawal has arrived.",
+    "withdrawal.flagged": "Something about a withdrawal is unusual: its amount, how many there were, or where it goes.",
     "withdrawal.failed": "A withdrawal did not arrive.",
     "webhook.created": "An endpoint was registered.",
     "webhook.updated": "An endpoint was changed.",
@@ -131,8 +132,16 @@ _KINDS: Final[dict[str, dict[str, Any]]] = {
         "public_key": "GA7QYNF7SOWQ3GLR2BGMZEHXAVIRZA4KVWLTJJFC7MGXUA74P7UJVSGZ",
         "provider": "stellar",
         "network": "testnet",
+        "memo": "5991384198311758999",
     },
     "WithdrawalEvent": {name: value for name, value in _WITHDRAWN.items() if name != "transaction_hash"} | {"status": "PENDING"},
+    "WithdrawalFlagged": {name: value for name, value in _WITHDRAWN.items() if name != "transaction_hash"}
+    | {
+        "amount": "7500.00",
+        "address": "GA7QYNF7SOWQ3GLR2BGMZEHXAVIRZA4KVWLTJJFC7MGXUA74P7UJVSGZ",
+        "reasons": ["AMOUNT"],
+        "needs_approval": False,
+    },
     "WithdrawalCompleted": _WITHDRAWN,
     "WithdrawalFailed": {
         "withdrawal_id": "wth_xyz789",

@@ -88,6 +88,8 @@ Share = Annotated[
 Currency = Literal["USD", "USDC", "XLM"]
 """What a caller may write; USDC is booked as USD."""
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00]*$")]
+FactorCode = Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$"), Sensitive()]
+"""A code of a second factor."""
 SecretText = Annotated[str, StringConstraints(min_length=8, max_length=256, pattern=r"^[^\x00]*$"), Sensitive()]
 """A secret of the caller's: it is handed to its owner and never kept here."""
 Text = Annotated[str, StringConstraints(max_length=5_000)]

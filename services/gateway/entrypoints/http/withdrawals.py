@@ -4,7 +4,7 @@ from typing import Annotated, Final, Literal
 
 from fastapi import Body, Query
 
-from libs.common.contracts.commands.payouts import CancelWithdrawal, CreateWithdrawal, RefreshWithdrawal
+from libs.common.contracts.commands.payouts import ApproveWithdrawal, CancelWithdrawal, CreateWithdrawal, RefreshWithdrawal
 from libs.common.contracts.queries.payouts import GetWithdrawal, ListWithdrawals
 from libs.common.contracts.replies.payouts import MemoType, Withdrawal, WithdrawalStatus
 from libs.common.kernel.ids import looks_like_id, sibling_id
@@ -19,6 +19,7 @@ from services.gateway.entrypoints.http.fields import (
     UPPER,
     Amount,
     Currency,
+    FactorCode,
     Fields,
     Id,
     Instant,
@@ -63,6 +64,8 @@ class NewWithdrawal(Fields):
     destination: DestinationFields
     currency: Currency = "USD"
     """USD and USDC leave as USDC, XLM as lumens."""
+    second_factor_code: FactorCode | None = None
+    """Six digits of the user's second factor; asked for above a threshold that the operator sets. It is not recorded."""
     description: Text | None = None
     metadata: Metadata | None = None
 
@@ -93,7 +96,8 @@ async def create_withdrawal(call: Calling, body: Annotated[NewWithdrawal, Body()
     """Create a withdrawal.
 
     The amount leaves the user's available balance at once, and the withdrawal is PENDING until it is put into a
-    transaction. A user has one at a time. Needs an `Idempotency-Key`.
+    transaction. A user has one at a time. Needs an `Idempotency-Key`. Above a threshold that the operator sets it waits for
+    an approval: `hold` says so.
     """
     if not looks_like_id(body.user_id):
         raise ApiError("USER_NOT_FOUND", field="user_id")
@@ -112,6 +116,8 @@ async def create_withdrawal(call: Calling, body: Annotated[NewWithdrawal, Body()
             memo=to.memo,
             description=body.description,
             metadata=body.metadata,
+            asked_by=call.principal.key_id,
+            second_factor_code=body.second_factor_code,
         ),
     )
 
@@ -130,6 +136,14 @@ async def get_withdrawal(call: Calling, withdrawal_id: str) -> Answer:
     Where it stands and, once it has arrived, the transaction that paid it.
     """
     return await call.ask("payouts", GetWithdrawal(withdrawal_id))
+
+
+async def approve_withdrawal(call: Calling, withdrawal_id: str) -> Answer:
+    """Approve a withdrawal.
+
+    One whose `hold` is APPROVAL leaves when another key than the one that asked for it has agreed. To refuse it, cancel it.
+    """
+    return await call.submit("payouts", lambda _: ApproveWithdrawal(withdrawal_id, call.principal.key_id))
 
 
 async def cancel_withdrawal(call: Calling, withdrawal_id: str, body: Annotated[Recall, Body()]) -> Answer:
@@ -155,6 +169,9 @@ _OWN_CODES: Final = (
     "USER_INACTIVE",
     "INVALID_DESTINATION",
     "AMOUNT_BELOW_MINIMUM",
+    "AMOUNT_ABOVE_MAXIMUM",
+    "SECOND_FACTOR_REQUIRED",
+    "SECOND_FACTOR_INVALID",
     "WITHDRAWAL_IN_PROGRESS",
     "DESTINATION_NO_TRUSTLINE",
     "INSUFFICIENT_FUNDS",
@@ -166,6 +183,10 @@ OPERATIONS = (
     ),
     Operation("GET", "/withdrawals", list_withdrawals, Scope.READ, Withdrawal, is_list=True),
     Operation("GET", "/withdrawals/{withdrawal_id}", get_withdrawal, Scope.READ, Withdrawal),
+    Operation(
+        "POST", "/withdrawals/{withdrawal_id}/approve", approve_withdrawal, Scope.SUPPORT, Withdrawal, shown=NEW_WITHDRAWAL,
+        codes=("INVALID_STATE", "FORBIDDEN_ACTOR"),
+    ),
     Operation(
         "POST", "/withdrawals/{withdrawal_id}/cancel", cancel_withdrawal, Scope.WRITE, Withdrawal, shown=CANCELED_WITHDRAWAL,
         codes=("INVALID_STATE",),

@@ -1,0 +1,112 @@
+"""What accounts hold by a Horizon's word: all that a sponsor pays the reserves of, a page at a time, and others one by one."""
+
+from collections.abc import Collection
+from typing import Final, TypeVar
+
+import httpx
+import msgspec
+
+from libs.common.kernel.money import AmountError, Currency, parse_share
+from services.payouts.clients.history import PAGE, TIMEOUT, HistorySilentError
+
+T = TypeVar("T")
+
+
+class Holding(msgspec.Struct, frozen=True):
+    """What an account holds in stroops, by currency, and the ledger in which it last changed."""
+
+    account: str
+    amounts: dict[Currency, int]
+    modified: int
+
+
+class _Balance(msgspec.Struct):
+    asset_type: str
+    balance: str
+    asset_code: str = ""
+    asset_issuer: str = ""
+    last_modified_ledger: int = 0
+
+
+class _Account(msgspec.Struct):
+    account_id: str
+    balances: list[_Balance]
+    last_modified_ledger: int = 0
+
+
+class _Records(msgspec.Struct):
+    records: list[_Account]
+
+
+class _Page(msgspec.Struct):
+    embedded: _Records = msgspec.field(name="_embedded")
+
+
+_account: Final = msgspec.json.Decoder(_Account)
+_page: Final = msgspec.json.Decoder(_Page)
+
+
+class Holdings:
+    """A Horizon server; closed with `close`."""
+
+    def __init__(self, url: str, usdc: tuple[str, str]) -> None:
+        """Ask here; the dollar is this (code, issuer)."""
+        self._http = httpx.AsyncClient(base_url=url, timeout=TIMEOUT, follow_redirects=False, trust_env=False)
+        self._usdc = usdc
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self._http.aclose()
+
+    async def of(self, sponsor: str, accounts: Collection[str]) -> list[Holding]:
+        """Return what these accounts hold; those that are not there hold nothing.
+
+        Raises:
+            HistorySilentError: Horizon does not say.
+        """
+        wanted, found = set(accounts), list[Holding]()
+        cursor = ""
+        while wanted:
+            body = await self._get("/accounts", sponsor=sponsor, limit=str(PAGE), cursor=cursor)
+            records = [] if body is None else _read(_page, body).embedded.records
+            found += [self._holding(record) for record in records if record.account_id in wanted]
+            wanted -= {record.account_id for record in records}
+            if len(records) < PAGE:
+                break
+            cursor = records[-1].account_id
+        for account in sorted(wanted):
+            body = await self._get(f"/accounts/{account}")
+            if body is not None:
+                found.append(self._holding(_read(_account, body)))
+        return found
+
+    def _holding(self, record: _Account) -> Holding:
+        amounts: dict[Currency, int] = {}
+        try:
+            for line in record.balances:
+                if line.asset_type == "native":
+                    amounts["XLM"] = parse_share(line.balance)
+                elif (line.asset_code, line.asset_issuer) == self._usdc:
+                    amounts["USD"] = parse_share(line.balance)
+        except AmountError as error:
+            raise HistorySilentError(f"{record.account_id}: {error}") from error
+        modified = max(record.last_modified_ledger, *(line.last_modified_ledger for line in record.balances))
+        return Holding(record.account_id, amounts, modified)
+
+    async def _get(self, path: str, **query: str) -> bytes | None:
+        try:
+            answer = await self._http.get(path, params={name: value for name, value in query.items() if value})
+        except httpx.HTTPError as error:
+            raise HistorySilentError(f"{path}: {error!r}") from error
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return None
+        if answer.status_code != httpx.codes.OK:
+            raise HistorySilentError(f"{path}: {answer.status_code}")
+        return answer.content
+
+
+def _read(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+    try:
+        return decoder.decode(body)
+    except msgspec.DecodeError as error:
+        raise HistorySilentError(f"no account: {error}") from error

@@ -1,0 +1,45 @@
+"""Begins to work on the chain when there is something to do: until then Stellar's library, which costs 57 MB, is not loaded."""
+
+import asyncio
+
+import asyncpg
+import structlog
+
+from libs.common.messaging.worker import Loop, Parts
+from services.payouts.clients.signer import Signer
+from services.payouts.settings import PayoutsSettings
+from services.payouts.store import due
+from services.payouts.store.creations import Creations
+
+_TROUBLE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_log = structlog.get_logger("offerhub.payer")
+
+
+def working_when_due(settings: PayoutsSettings, signer: Signer, *, idle_seconds: float) -> Loop:
+    """Make the loop that waits for the first withdrawal or wallet, then pays and makes accounts for good."""
+
+    async def run(parts: Parts) -> None:
+        while not await _is_due(parts, settings):  # noqa: ASYNC110 - another process may have put it there
+            await asyncio.sleep(idle_seconds)
+        from services.payouts.entrypoints.maker import making  # noqa: PLC0415 - see above
+        from services.payouts.entrypoints.payer import paying  # noqa: PLC0415
+
+        async with asyncio.TaskGroup() as tasks:
+            for loop in (paying, making) if settings.wallets == "accounts" else (paying,):
+                tasks.create_task(_as_coroutine(loop(settings, signer, idle_seconds=idle_seconds), parts))
+
+    return run
+
+
+async def _as_coroutine(loop: Loop, parts: Parts) -> None:
+    await loop(parts)
+
+
+async def _is_due(parts: Parts, settings: PayoutsSettings) -> bool:
+    try:
+        if settings.wallets == "accounts" and await Creations(parts.pool, settings.network).is_due():
+            return True
+        return (await due.look(parts.pool, parts.clock.now())).is_any
+    except _TROUBLE as error:
+        _log.warning("payer.trouble", error=repr(error))
+        return False

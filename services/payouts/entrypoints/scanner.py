@@ -1,0 +1,117 @@
+"""Looks for deposits on the chain until cancelled; one process at a time does, and another takes over when it is gone."""
+
+import asyncio
+import contextlib
+import hashlib
+from datetime import timedelta
+from typing import Final
+
+import asyncpg
+import structlog
+from prometheus_client import Counter, Gauge
+
+from libs.common.kernel.errors import TransientError
+from libs.common.kernel.ids import new_id
+from libs.common.messaging.worker import Loop, Parts
+from services.payouts.clients.history import History
+from services.payouts.clients.signer import Signer, SignerUnavailableError
+from services.payouts.domain.deposits import Ours
+from services.payouts.domain.ledger_chain import UnprovedError
+from services.payouts.domain.networks import ASSET_CODE
+from services.payouts.domain.signing import Accounts
+from services.payouts.domain.strkey import read_account
+from services.payouts.domain.xdr import UnreadableXdrError, asset_xdr
+from services.payouts.handlers.scan_ledgers import Scanner
+from services.payouts.settings import PayoutsSettings
+from services.payouts.store import scans
+
+LEASE: Final = timedelta(seconds=15)
+SCAN_AGE: Final = Gauge(
+    "offerhub_deposits_scan_age_seconds", "How long ago the ledger closed up to which deposits have been looked for"
+)
+SUSPENSE: Final = Gauge("offerhub_deposits_suspense", "Deposits that wait until a person has said whose they are")
+UNPROVED: Final = Counter("offerhub_deposits_unproved_total", "Answers of Horizon that did not follow from what is known")
+_TROUBLE: Final = (TransientError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_log = structlog.get_logger("offerhub.scan")
+
+
+def scanning(settings: PayoutsSettings, signer: Signer, *, idle_seconds: float) -> Loop:
+    """Make the loop of a service whose signer names the platform's own accounts."""
+
+    async def run(parts: Parts) -> None:
+        history = History(settings.horizon_url)
+        owner = new_id("req")
+        try:
+            scanner = await _scanner(settings, signer, history, parts, idle_seconds)
+            while True:
+                is_busy = await _turn(scanner, settings, owner)
+                await _measure(parts)
+                if not is_busy:
+                    await asyncio.sleep(idle_seconds)
+        finally:
+            with contextlib.suppress(*_TROUBLE):  # a lease that stays lapses by itself
+                await scans.release(parts.pool, settings.network, owner)
+            await history.close()
+
+    return run
+
+
+async def _scanner(settings: PayoutsSettings, signer: Signer, history: History, parts: Parts, idle_seconds: float) -> Scanner:
+    own = await until_known(signer, idle_seconds)
+    return Scanner(
+        parts.pool,
+        history,
+        ours_of(settings, own),
+        hashlib.sha256(settings.network_passphrase.encode()).digest(),
+        parts.clock,
+        parts.publisher,
+        parts.own_queue,
+    )
+
+
+async def until_known(signer: Signer, idle_seconds: float) -> Accounts:
+    """Ask the signer for the platform's own accounts until it answers."""
+    while True:
+        try:
+            return await signer.accounts()
+        except SignerUnavailableError as error:
+            _log.warning("scan.trouble", error=repr(error))
+        await asyncio.sleep(idle_seconds)
+
+
+def ours_of(settings: PayoutsSettings, own: Accounts) -> Ours:
+    """Tell our accounts and our dollar from others."""
+    issuer = read_account(settings.usdc_issuer) or b""
+    helpers = frozenset((own.sponsor, *own.channels)) - {own.treasury}
+    return Ours(settings.network, own.treasury, helpers, asset_xdr(ASSET_CODE, issuer))
+
+
+async def _turn(scanner: Scanner, settings: PayoutsSettings, owner: str) -> bool:
+    """Make one step if it is our turn, and tell whether there may be more at once. Whatever goes wrong is tried again."""
+    try:
+        now = scanner.clock.now()
+        turn = await scans.take(scanner.pool, settings.network, owner, now=now, until=now + LEASE)
+        if turn is None:
+            return False
+        if turn.cursor is not None:
+            return await scanner.step(turn.cursor)
+        reach = await scanner.history.reach()
+        if reach.passphrase != settings.network_passphrase:
+            _log.error("scan.other_network", passphrase=reach.passphrase)
+            return False
+        await scanner.begin()
+    except UnprovedError as error:
+        UNPROVED.inc()
+        _log.warning("scan.unproved", error=str(error))
+    except UnreadableXdrError as error:
+        _log.error("scan.unreadable", error=str(error))
+    except _TROUBLE as error:
+        _log.warning("scan.trouble", error=repr(error))
+    return False
+
+
+async def _measure(parts: Parts) -> None:
+    with contextlib.suppress(*_TROUBLE):
+        looked_until, waiting = await scans.standing(parts.pool)
+        SCAN_AGE.set(0 if looked_until is None else max(0, int((parts.clock.now() - looked_until).total_seconds())))
+        SUSPENSE.set(waiting)

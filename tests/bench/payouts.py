@@ -1,0 +1,248 @@
+"""`python -m tests.bench.payouts`: withdrawals from the API to the chain, on a stack of its own with ledgers of five seconds."""
+
+import argparse
+import asyncio
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+import httpx
+from stellar_sdk import Keypair
+
+from deploy.local.stack import Stack
+from tests.bench.machine import describe
+from tests.support.stacks import check_identity, own_stack
+
+PATH: Final = Path(__file__).resolve().parents[2] / "docs" / "benchmarks-payouts.md"
+LEDGER_MS: Final = 5_000
+CHANNELS: Final = 10
+AT_ONCE: Final = 64
+BAD_SHARE: Final = 10
+"""One in so many goes to an account that is not there."""
+PER_MINUTE: Final = 3_000
+ALONE_P95_SECONDS: Final = 10.0
+SLOTS_MAX: Final = 3
+"""Of a good withdrawal: its first, and two that others made necessary."""
+_PATIENCE_SECONDS: Final = 300.0
+_DECIDED: Final = "SELECT count(*) FROM payouts.withdrawals WHERE status IN ('COMPLETED', 'FAILED') AND pending IS NULL"
+_STATES: Final = "SELECT status, count(*) FROM payouts.withdrawals GROUP BY status"
+_SLOTS: Final = """
+SELECT coalesce(max(n), 0) FROM (
+    SELECT count(*) AS n FROM payouts.slot_items i JOIN payouts.withdrawals w ON w.tenant = i.tenant AND w.id = i.withdrawal_id
+     WHERE w.status = 'COMPLETED' GROUP BY i.tenant, i.withdrawal_id) AS items
+"""
+
+
+@dataclass
+class Bench:
+    """A stack, a client of its API and one of its network, and where people want their money."""
+
+    stack: Stack
+    api: httpx.AsyncClient
+    chain: httpx.AsyncClient
+    database: asyncpg.Connection
+    good: list[str] = field(default_factory=list)
+
+    async def users(self, count: int) -> list[str]:
+        """Open users with 5.00 USD each."""
+        ids: list[str] = []
+
+        async def one(number: int) -> None:
+            name = f"bench-{os.getpid()}-{number}-{time.monotonic_ns()}"
+            user = await self.post("/users", {"external_user_id": name, "type": "SELLER"}, name)
+            ids.append(user["id"])
+            await self.post(f"/users/{user['id']}/balance/credit", {"amount": "5.00", "currency": "USD", "reference": name}, name)
+
+        await each([one(number) for number in range(count)])
+        return ids
+
+    async def withdraw(self, user: str, address: str) -> str:
+        """Take a withdrawal on."""
+        body = {"user_id": user, "amount": "5.00", "currency": "USD", "destination": {"type": "stellar", "address": address}}
+        return str((await self.post("/withdrawals", body, user))["id"])
+
+    async def post(self, path: str, body: dict[str, Any], key: str) -> dict[str, Any]:
+        """POST and return `data`."""
+        answer = await self.api.post(path, json=body, headers={"Idempotency-Key": f"{key}{path[:40]}"})
+        assert answer.is_success, answer.text
+        data: dict[str, Any] = answer.json()["data"]
+        return data
+
+    async def somewhere(self, count: int) -> None:
+        """Make accounts that accept dollars."""
+        asset = f"USDC:{self.stack.shell['STELLAR_USDC_ISSUER']}"
+        for _ in range(count):
+            asked = asyncio.create_task(self.chain.post("/sandbox/accounts", json={"trusts": [asset]}))
+            while not asked.done():
+                await self.chain.post("/sandbox/ledgers")
+                await asyncio.sleep(0.05)
+            self.good.append(asked.result().json()["address"])
+
+
+async def each(works: Sequence[Awaitable[None]]) -> None:
+    """Do all of it, so many at once."""
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(work: Awaitable[None]) -> None:
+        async with gate:
+            await work
+
+    await asyncio.gather(*(one(work) for work in works))
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What came of it."""
+
+    count: int
+    seconds: float
+    accepted_seconds: float
+    states: dict[str, int]
+    slots_max: int
+    alone: list[float]
+    machine: dict[str, str]
+
+    @property
+    def per_minute(self) -> float:
+        """Withdrawals that were decided a minute, from the first request to the last entry in the books."""
+        return 60 * self.count / self.seconds
+
+    @property
+    def alone_p95(self) -> float:
+        """From the request to COMPLETED with nobody else about."""
+        return sorted(self.alone)[max(0, -(-95 * len(self.alone) // 100) - 1)]
+
+
+async def alone(bench: Bench, users: list[str]) -> list[float]:
+    """Withdraw one after the other, and measure each until it is shown COMPLETED."""
+    found = []
+    for number, user in enumerate(users):
+        await asyncio.sleep(0.7 * (number % 7))  # anywhere between two ledgers
+        began = time.monotonic()
+        made = await bench.withdraw(user, bench.good[number % len(bench.good)])
+        while (await bench.api.get(f"/withdrawals/{made}")).json()["data"]["status"] != "COMPLETED":
+            assert time.monotonic() < began + _PATIENCE_SECONDS, "a withdrawal alone does not complete"
+            await asyncio.sleep(0.05)
+        found.append(time.monotonic() - began)
+    return found
+
+
+async def measure(bench: Bench, count: int, alone_count: int, say: Callable[[str], None]) -> Figures:
+    """Measure withdrawals alone, then many at once."""
+    await bench.somewhere(20)
+    say(f"{count + alone_count} users")
+    users = await bench.users(count + alone_count)
+    say("one after the other")
+    singles = await alone(bench, users[:alone_count])
+    say(f"{count} at once, one in {BAD_SHARE} to nowhere")
+    crowd = users[alone_count:]
+    to = [Keypair.random().public_key if n % BAD_SHARE == 0 else bench.good[n % len(bench.good)] for n in range(count)]
+    began = time.monotonic()
+
+    async def one(user: str, address: str) -> None:
+        await bench.withdraw(user, address)
+
+    await each([one(user, address) for user, address in zip(crowd, to, strict=True)])
+    accepted = time.monotonic() - began
+    while await bench.database.fetchval(_DECIDED) < count + alone_count:
+        states = await states_of(bench)
+        assert time.monotonic() < began + _PATIENCE_SECONDS, f"they are not decided: {states}"
+        await asyncio.sleep(0.2)
+    seconds = time.monotonic() - began
+    states = await states_of(bench)
+    await check_paid(bench, states["COMPLETED"], Counter(each for each in to if each in bench.good))
+    return Figures(count, seconds, accepted, states, await bench.database.fetchval(_SLOTS), singles, await describe(bench.stack))
+
+
+async def states_of(bench: Bench) -> dict[str, int]:
+    """Count withdrawals by status."""
+    return {record[0]: record[1] for record in await bench.database.fetch(_STATES)}
+
+
+async def check_paid(bench: Bench, completed: int, wanted: Counter[str]) -> None:
+    """Compare with the network's own balances: each was paid once, and nobody else."""
+    accounts = (await bench.chain.get("/sandbox/balances")).json()["accounts"]
+    asset = f"USDC:{bench.stack.shell['STELLAR_USDC_ISSUER']}"
+    paid = sum(round(float(accounts[address][asset])) for address in bench.good)
+    assert paid == 5 * completed, f"the network paid {paid}, and {completed} withdrawals of 5.00 are COMPLETED"
+    assert completed >= wanted.total(), f"{wanted.total()} good ones, {completed} COMPLETED"
+
+
+async def run(count: int, alone_count: int, say: Callable[[str], None]) -> Figures:
+    """Run a stack, and measure on it."""
+    async with own_stack(OFFERHUB_LEDGER_MS=str(LEDGER_MS), STELLAR_CHANNELS=str(CHANNELS)) as stack:
+        await check_identity(stack)
+        headers = {"Authorization": f"Bearer {stack.shell['OFFERHUB_SUPPORT_KEY']}"}
+        database = await asyncpg.connect(stack.database_url())
+        try:
+            async with (
+                httpx.AsyncClient(base_url=stack.api_url, headers=headers, timeout=60, trust_env=False) as api,
+                httpx.AsyncClient(base_url=stack.shell["STELLAR_HORIZON_URL"], timeout=60, trust_env=False) as chain,
+            ):
+                return await measure(Bench(stack, api, chain, database), count, alone_count, say)
+        finally:
+            await database.close()
+
+
+def missed(found: Figures) -> list[str]:
+    """Name the targets that were missed."""
+    facts = (
+        (found.per_minute >= PER_MINUTE, f"{found.per_minute:,.0f} a minute, the target is {PER_MINUTE:,}"),
+        (found.alone_p95 <= ALONE_P95_SECONDS, f"alone p95 {found.alone_p95:.1f} s, the target is {ALONE_P95_SECONDS:g} s"),
+        (found.slots_max <= SLOTS_MAX, f"a good one took {found.slots_max} slots, the most is {SLOTS_MAX}"),
+    )
+    return [text for is_good, text in facts if not is_good]
+
+
+def written(found: Figures) -> str:
+    """Write the figures down."""
+    alone_sorted = sorted(found.alone)
+    machine = "\n".join(f"- {name}: {value}" for name, value in found.machine.items())
+    return f"""# Payouts, measured
+
+Made by `make bench-payouts`: a stack of its own with one payouts process, {CHANNELS} channels, and a sandbox network
+whose ledgers close every {LEDGER_MS / 1000:g} s. Every figure is from the API's request to the books; the network's own balances
+are compared afterwards.
+
+{machine}
+
+| | measured | target |
+|---|---|---|
+| withdrawals a minute, {found.count:,} at once, one in {BAD_SHARE} to nowhere | {found.per_minute:,.0f} | {PER_MINUTE:,} |
+| … until the API had taken all of them | {found.accepted_seconds:.1f} s | |
+| … until the last was decided and booked | {found.seconds:.1f} s | |
+| slots that a good one took, at most | {found.slots_max} | {SLOTS_MAX} |
+| PENDING to COMPLETED alone, p50 of {len(found.alone)} | {alone_sorted[len(alone_sorted) // 2]:.1f} s | |
+| PENDING to COMPLETED alone, p95 | {found.alone_p95:.1f} s | {ALONE_P95_SECONDS:g} s |
+"""
+
+
+def main() -> int:
+    """Return 0 when every target is met."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.payouts", description="Measure withdrawals end to end.")
+    parser.add_argument("--count", type=int, default=3_000)
+    parser.add_argument("--alone", type=int, default=20)
+    parser.add_argument("--quick", action="store_true", help="write nothing")
+    chosen = parser.parse_args()
+    found = asyncio.run(run(chosen.count, chosen.alone, _say))
+    _say(written(found))
+    if not chosen.quick:
+        PATH.write_text(written(found))
+    for line in missed(found):
+        _say(f"target missed: {line}")
+    return 1 if missed(found) else 0
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
