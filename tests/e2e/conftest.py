@@ -26,11 +26,15 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def stack(state: Path) -> Iterator[dict[str, str]]:
-    """The run.env of a stack of our own, on an ephemeral port, without rate limits; or of the one OFFERHUB_TEST_RUN_ENV names."""
+    """The run.env of a stack of our own, on an ephemeral port, without rate limits, on a quick chain.
+
+    Or of the one OFFERHUB_TEST_RUN_ENV names.
+    """
     if "OFFERHUB_TEST_RUN_ENV" in os.environ:
         yield read_run_env(state / "run.env")
         return
-    environment = os.environ | {"OFFERHUB_STATE_DIR": str(state), "PORT": "0", "OFFERHUB_RATE_LIMITS": "off"}
+    quick = {"PORT": "0", "OFFERHUB_RATE_LIMITS": "off", "OFFERHUB_LEDGER_MS": "250"}
+    environment = os.environ | quick | {"OFFERHUB_STATE_DIR": str(state)}
     launch = [sys.executable, "-m", "deploy.local"]
     started = subprocess.run(
         [*launch, "start"], env=environment, capture_output=True, text=True, timeout=_START_SECONDS, check=False

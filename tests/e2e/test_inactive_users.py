@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.e2e.market import Market
+from tests.support.second_factors import code_of
 from tests.support.workers import until
 
 pytestmark = pytest.mark.e2e
@@ -61,6 +62,7 @@ CALLS: dict[str, tuple[str, Any]] = {
     "PATCH /users/{user_id}": ("ORDER_CREATED", {"email": "new@x.io"}),
 }
 """Call → the stage its order must have reached, and its body."""
+FACTOR = "/users/{user_id}/second-factor"
 
 
 async def _brought_to(market: Market, stage: str, *, is_done: bool) -> tuple[str, dict[str, str]]:
@@ -89,6 +91,13 @@ async def _escrow_has_heard(database: asyncpg.Connection, user_id: str, status: 
     async def it_has() -> bool:
         heard = await database.fetchval("SELECT status FROM escrow.parties WHERE user_id = $1", user_id)
         return bool(heard == status)
+
+    await until(it_has)
+
+
+async def _has_a_wallet(market: Market, user_id: str) -> None:
+    async def it_has() -> bool:
+        return (await market.get(f"/users/{user_id}/wallet")).status_code == 200
 
     await until(it_has)
 
@@ -153,11 +162,8 @@ async def test_whoever_is_activated_trades_at_once(market: Market, database: asy
 async def test_everything_of_a_suspended_user_can_be_read(market: Market) -> None:
     order_id, parties = await _brought_to(market, "DISPUTED", is_done=True)
     deal = Deal(order_id, parties, parties["seller"])
-
-    async def has_a_wallet() -> bool:
-        return (await market.get(f"/users/{deal.inactive}/wallet")).status_code == 200
-
-    await until(has_a_wallet)
+    await _has_a_wallet(market, deal.inactive)
+    await market.make(deal.path(FACTOR))
     await _suspended(market, deal.inactive)
     paths = (await market.get("/openapi.json")).json()["paths"]
     read = [path.removeprefix("/api/v1") for path, operations in paths.items() if "get" in operations]
@@ -166,6 +172,18 @@ async def test_everything_of_a_suspended_user_can_be_read(market: Market) -> Non
             _is(await market.get(deal.path(template)), _table()["GET"][1], deal.inactive)
     for listed in (f"/orders?user_id={deal.inactive}", f"/disputes?user_id={deal.inactive}", "/users?status=SUSPENDED"):
         assert (await market.get(listed)).json()["data"], listed
+
+
+async def test_a_suspended_user_can_be_given_a_second_factor(market: Market) -> None:
+    user_id = await market.user()
+    await _has_a_wallet(market, user_id)
+    await _suspended(market, user_id)
+    path = FACTOR.format(user_id=user_id)
+    secret = (await market.make(path))["secret"]
+    await market.make(f"{path}/confirm", {"code": code_of(secret)})
+    removed = await market.call("DELETE", path, key=market.support_key)
+    assert removed.status_code == 200, removed.text
+    assert {cell for call, cells in _table().items() if FACTOR in call for cell in cells} == {"works"}
 
 
 async def test_a_known_external_id_gives_back_a_suspended_user(market: Market) -> None:
@@ -185,4 +203,4 @@ async def test_the_table_misses_no_call_that_concerns_a_user(market: Market) -> 
         if method != "get" and re.match(r"/api/v1/(users|orders|disputes)", path)
     }
     assert set(_table()) == concerned | {"GET"}
-    assert set(CALLS) == concerned - {"POST /orders", "POST /users"}
+    assert set(CALLS) == {call for call in concerned if FACTOR not in call} - {"POST /orders", "POST /users"}

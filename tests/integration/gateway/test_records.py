@@ -6,6 +6,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from stellar_sdk import Keypair
 
 from libs.common.contracts.commands.escrow import ReserveOrder
 from libs.common.kernel.clock import SystemClock
@@ -63,6 +64,21 @@ async def test_nobody_else_finds_it(served: Served, services: FakeServices) -> N
         answer = await served.client.get(f"/requests/{name}", headers=other)
         assert (answer.status_code, error_of(answer)["code"]) == (404, "REQUEST_NOT_FOUND")
     assert (await served.client.get("/audit/logs", headers=other)).json()["data"] == []
+
+
+async def test_a_secret_key_that_was_taken_for_an_address_is_not_kept(
+    served: Served, services: FakeServices, owner: asyncpg.Connection
+) -> None:
+    services.answers["CreateWithdrawal"] = lambda _: Refusal("INVALID_DESTINATION", "that is no address", {})
+    seed = Keypair.random().secret
+    destination = {"type": "stellar", "address": seed}
+    body = {"user_id": "usr_1", "amount": "5.00", "destination": destination, "description": f"to {seed}, please"}
+    answer = await served.client.post("/withdrawals", json=body, headers={"Idempotency-Key": "mistaken"})
+    shown = (await recorded(served, answer.headers["x-request-id"]))["request"]
+    assert shown["destination"]["address"] == "[redacted]"
+    assert shown["description"] == "to [redacted], please"
+    rows = await owner.fetch("SELECT to_jsonb(requests)::text AS kept FROM gateway.requests AS requests")
+    assert [row["kept"] for row in rows if seed in row["kept"]] == []
 
 
 async def test_refused_writes_replays_and_sampled_reads_are_recorded(config: GatewaySettings, services: FakeServices) -> None:

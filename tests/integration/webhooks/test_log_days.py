@@ -57,8 +57,21 @@ async def pass_by(owner: asyncpg.Connection, keeper: DayKeeper, tenant: Tenant, 
     then = SystemClock().now() - timedelta(days=days_ago)
     for statement in _AGE:
         await owner.execute(statement, tenant, upto, then)
-    await DayKeeper(keeper.pool, SystemClock(), days.LOG, kept_days=days_ago).keep()
+    await look(DayKeeper(keeper.pool, SystemClock(), days.LOG, kept_days=days_ago), makes=1)
     return then
+
+
+async def look(keeper: DayKeeper, *, makes: int = 0, drops: int = 0) -> None:
+    """Keep as a worker does, which tries again when another one keeps or somebody reads for long."""
+
+    async def done() -> bool:
+        try:
+            made, dropped = await keeper.keep()
+        except asyncpg.LockNotAvailableError:
+            return False
+        return made >= makes and dropped >= drops
+
+    await until(done)
 
 
 async def ask(worker: Worker, tenant: Tenant, query: Any) -> Reply:
@@ -87,7 +100,7 @@ async def test_a_day_goes_with_all_that_ended_and_whoever_reads_on_is_told(
         [*_, gone] = [row["position"] for row in (await logged(owner, tenant))[:4]]
         await pass_by(owner, keeper, tenant, upto=gone, days_ago=KEPT + 1)
         assert len(await states(owner, tenant, endpoint.id)) == 6
-        assert (await keeper.keep())[1] == 1
+        await look(keeper, drops=1)
         assert len(await states(owner, tenant, endpoint.id)) == 2
         assert [row["position"] for row in await logged(owner, tenant)] == [gone + 1, gone + 2]
         place = msgspec.json.decode((await ask(worker, tenant, FindPosition(None))).result, type=LogPlace)
@@ -132,7 +145,7 @@ async def test_what_is_not_finished_is_delivered_however_old_it_is(
         await are(owner, tenant, other.id, ["DELIVERED"] * 5)
         old = [row["position"] for row in (await logged(owner, tenant))[:4]]
         await pass_by(owner, keeper, tenant, upto=old[-1], days_ago=KEPT + 400)
-        await keeper.keep()
+        await look(keeper, drops=1)
         assert await states(owner, tenant, endpoint.id) == ["PENDING"] * 5
         assert await states(owner, tenant, other.id) == ["DELIVERED"]
         assert await keeper.owed() == 4
@@ -167,8 +180,10 @@ async def test_what_is_sent_again_is_kept_for_it(
         receiver.answer = saying(500)
         await command(worker, tenant, ResendDelivery(endpoint.id, rows[0]["id"]))
         await are(owner, tenant, endpoint.id, ["PENDING", "DELIVERED"])
-        await keeper.keep()
+        await look(keeper, drops=1)
         assert await states(owner, tenant, endpoint.id) == ["PENDING"]
+        late = "SELECT next_attempt_at > now() + interval '5 minutes' FROM webhooks.deliveries WHERE tenant = $1"
+        await until(lambda: owner.fetchval(late, tenant))
         receiver.answer = accept
         await owner.execute("UPDATE webhooks.deliveries SET next_attempt_at = now() WHERE tenant = $1", tenant)
         await are(owner, tenant, endpoint.id, ["DELIVERED"])
@@ -189,7 +204,7 @@ async def test_a_step_that_makes_deliveries_puts_dropping_off(
         with pytest.raises(asyncpg.LockNotAvailableError):
             await keeper.keep()
         assert len(await logged(owner, tenant)) == 2
-    assert (await keeper.keep())[1] == 1
+    await look(keeper, drops=1)
     assert await logged(owner, tenant) == []
 
 

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
+from stellar_sdk import Keypair
+
 from tests.e2e.market import Market
 from tests.support.client_docs.compare import Mismatch
 from tests.support.workers import until
@@ -85,16 +87,44 @@ async def withdrawing(market: Market) -> Names:
 async def withdrawn(market: Market) -> Names:
     """The same, who has sent 50.00 of it."""
     names = await withdrawing(market)
+    return {**names, "withdrawal": await _send(market, names)}
+
+
+async def arrived(market: Market) -> Names:
+    """The same, and the 50.00 are there: they went back to whoever issued them, who takes any amount."""
+    names = await withdrawing(market)
+    issuer = await _address(market, names["seller"], "asset_issuer")
+    return await _ended(market, {**names, "address": issuer}, "COMPLETED")
+
+
+async def returned(market: Market) -> Names:
+    """The same, and the 50.00 came back: nobody has an account where they were to go."""
+    names = await withdrawing(market)
+    return await _ended(market, {**names, "address": Keypair.random().public_key}, "FAILED")
+
+
+async def _ended(market: Market, names: dict[str, str], status: str) -> Names:
+    names["withdrawal"] = await _send(market, names)
+
+    async def has_ended() -> bool:
+        shown = (await market.get(f"/withdrawals/{names['withdrawal']}")).json()["data"]
+        return bool(shown["status"] == status)
+
+    await until(has_ended)
+    return names
+
+
+async def _send(market: Market, names: Names) -> str:
     destination = {"type": "stellar", "address": names["address"]}
     answer = await market.post("/withdrawals", {"user_id": names["buyer"], "amount": "50.00", "destination": destination})
     if not answer.is_success:
         raise Mismatch(f"nothing can be withdrawn: {answer.text}")
-    return {**names, "withdrawal": answer.json()["data"]["id"]}
+    return str(answer.json()["data"]["id"])
 
 
-async def _address(market: Market, user_id: str) -> str:
+async def _address(market: Market, user_id: str, field: str = "address") -> str:
     async def told() -> str | None:
         answer = await market.get(f"/users/{user_id}/wallet/deposit")
-        return answer.json()["data"]["address"] if answer.is_success else None
+        return answer.json()["data"][field] if answer.is_success else None
 
     return str(await until(told))

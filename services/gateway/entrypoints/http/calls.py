@@ -1,5 +1,6 @@
 """One request on its way through the gateway, and what an endpoint can do with it."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -19,6 +20,7 @@ from services.gateway.domain.api_keys import mask
 from services.gateway.domain.errors import ApiError
 from services.gateway.domain.idempotency import DAY, canonical, fingerprint
 from services.gateway.domain.records import NOTHING, About
+from services.gateway.entrypoints.http.fields import REDACTED
 from services.gateway.handlers.api_keys import ApiKeys
 from services.gateway.handlers.authenticate import DENIED
 from services.gateway.handlers.health import Prober
@@ -34,6 +36,8 @@ Shape = Callable[[msgspec.Raw], Answer]
 """Makes the answer out of what a service said."""
 _KEPT: Final = 2_000
 """Characters of a path or a query that a record keeps."""
+_SEED: Final = re.compile(rb"\bS[A-Z2-7]{55}\b")
+"""A secret key of a Stellar account: people paste it where its address belongs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +196,7 @@ class Call:
         kept = body if self.redacted is self.document else canonical(self.redacted)
         target = f"{self.path}?{self.query}" if self.query else self.path
         asked = self.asked(
-            self.about(msgspec.Raw(kept), service=service, message=message, is_secret=not storable),
+            self.about(msgspec.Raw(_SEED.sub(REDACTED.encode(), kept)), service=service, message=message, is_secret=not storable),
             fingerprint=fingerprint(self.use_cases.pepper, self.method, target, body),
             window=window,
         )
