@@ -14,6 +14,7 @@ from libs.common.kernel.ids import derive_id
 from libs.common.kernel.money import MAX_STROOPS, Currency
 from services.payouts.domain.envelope_xdr import (
     ACCOUNT_MERGE,
+    CLAIMABLE,
     CREATE_ACCOUNT,
     PAYMENT,
     STRICT_RECEIVE,
@@ -32,6 +33,7 @@ KINDS: Final = {
     STRICT_RECEIVE: "path_payment_strict_receive",
     ACCOUNT_MERGE: "account_merge",
     STRICT_SEND: "path_payment_strict_send",
+    CLAIMABLE: "create_claimable_balance",
 }
 
 
@@ -75,7 +77,7 @@ class Arrival(NamedTuple):
 
 
 class Deposit(msgspec.Struct, frozen=True):
-    """An arrival that concerns us, as it is stored. Nobody's has neither tenant nor user."""
+    """An arrival that concerns us, as it is stored. Nobody's has no tenant or user; what the books don't keep has no currency."""
 
     tenant: str
     id: str
@@ -151,21 +153,19 @@ def deposit_of(
     arrival: Arrival, ours: Ours, owners: Mapping[str, Owner], by_memo: Mapping[int, Owner], now: datetime
 ) -> Deposit | None:
     """Say whose an arrival is; None when it is none of ours, or only moves what is ours already."""
-    is_own = arrival.sender in ours.helpers or arrival.sender == arrival.account
-    if is_own:
+    if arrival.sender in ours.helpers or arrival.sender == arrival.account:
         return None
-    if arrival.account == ours.treasury:
-        if arrival.sender in owners:  # swept
-            return None
-        number = number_of(arrival.memo)
-        owner = NOBODY if number is None else by_memo.get(number, NOBODY)
-        reason = None if owner != NOBODY else "UNKNOWN_MEMO" if arrival.memo else "NO_MEMO"
-    elif arrival.account in owners:
-        owner, reason = owners[arrival.account], None
-    else:
+    found = _owner(arrival, ours, owners, by_memo)
+    if found is None:
         return None
+    owner, reason = found
     currency = ours.currency(arrival.asset)
-    reason = reason if currency else "UNKNOWN_ASSET"
+    if arrival.kind == KINDS[CLAIMABLE]:
+        if currency is None:  # anybody can offer anything to everybody
+            return None
+        currency, reason = None, "CLAIMABLE"
+    elif currency is None:
+        reason = "UNKNOWN_ASSET"
     return Deposit(
         tenant=owner.tenant,
         id=derive_id(PREFIX, ours.network, arrival.operation_id),
@@ -188,6 +188,20 @@ def deposit_of(
         closed_at=datetime.fromtimestamp(arrival.closed_at, UTC),
         created_at=now,
     )
+
+
+def _owner(
+    arrival: Arrival, ours: Ours, owners: Mapping[str, Owner], by_memo: Mapping[int, Owner]
+) -> tuple[Owner, str | None] | None:
+    """Say whose it is, or why nobody's; None when the account is none of ours, or it was swept."""
+    if arrival.account != ours.treasury:
+        owner = owners.get(arrival.account)
+        return None if owner is None else (owner, None)
+    if arrival.sender in owners:
+        return None
+    number = number_of(arrival.memo)
+    owner = NOBODY if number is None else by_memo.get(number, NOBODY)
+    return owner, None if owner != NOBODY else "UNKNOWN_MEMO" if arrival.memo else "NO_MEMO"
 
 
 def journal(deposit_id: str, user_id: str, currency: Currency, amount: int, transaction_hash: str) -> PostJournal:

@@ -12,6 +12,8 @@ CREATE_ACCOUNT: Final = 0
 STRICT_RECEIVE: Final = 2
 ACCOUNT_MERGE: Final = 8
 STRICT_SEND: Final = 13
+CLAIMABLE: Final = 14
+"""Sets an amount aside for whoever of some claims it: nobody holds it until then."""
 _CONTRACTS: Final = (24, 25, 26)
 """Operations of contracts: alone in their transaction, and none of them pays an account by itself."""
 _V0, _V1, _FEE_BUMP = 0, 2, 5
@@ -21,7 +23,7 @@ _SIGNATURE_BYTES_MAX: Final = 64
 
 
 class Transfer(NamedTuple):
-    """An operation that gives an account money. `amount` is None where only the result tells it."""
+    """An operation that gives an account money, or may let it claim some. `amount` is None where only the result tells it."""
 
     place: int
     """Among the transaction's operations, from 0."""
@@ -74,6 +76,9 @@ def read(envelope: bytes) -> Read:
         kinds.append(operation)
         if operation in _TRANSFERS:
             transfers.append(Transfer(place, operation, payer, *_TRANSFERS[operation](reader)))
+        elif operation == CLAIMABLE:
+            asset, amount, claimants = _claimable(reader)
+            transfers += [Transfer(place, operation, payer, each, None, asset, amount) for each in claimants]
         elif operation in _OTHERS:
             _OTHERS[operation](reader)
         else:
@@ -218,13 +223,14 @@ def _data(reader: Reader) -> None:
     reader.optional(reader.opaque)
 
 
-def _claimable(reader: Reader) -> None:
-    reader.asset()
-    reader.skip(8)
+def _claimable(reader: Reader) -> tuple[bytes, int, list[bytes]]:
+    asset, amount = reader.asset(), reader.i64()
+    claimants: list[bytes] = []
     for _ in range(reader.count(10)):
         reader.skip(4)
-        reader.account()
+        claimants.append(reader.account())
         reader.predicate()
+    return asset, amount, claimants
 
 
 def _revoke(reader: Reader) -> None:
@@ -286,7 +292,6 @@ _OTHERS: Final[dict[int, Callable[[Reader], object]]] = {
     10: _data,
     11: _bytes(8),  # bump_sequence
     12: _offer(has_id=True),  # manage_buy_offer
-    14: _claimable,
     15: _bytes(36),  # claim_claimable_balance
     16: Reader.account,  # begin_sponsoring_future_reserves
     17: _bytes(0),  # end_sponsoring_future_reserves

@@ -30,6 +30,7 @@ SCAN_AGE: Final = Gauge(
     "offerhub_deposits_scan_age_seconds", "How long ago the ledger closed up to which deposits have been looked for"
 )
 SUSPENSE: Final = Gauge("offerhub_deposits_suspense", "Deposits that wait until a person has said whose they are")
+CLAIMABLE: Final = Gauge("offerhub_deposits_claimable", "Of those, amounts that our accounts could claim, and do not hold")
 UNPROVED: Final = Counter("offerhub_deposits_unproved_total", "Answers of Horizon that did not follow from what is known")
 _TROUBLE: Final = (TransientError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 _log = structlog.get_logger("offerhub.scan")
@@ -112,6 +113,7 @@ async def _turn(scanner: Scanner, settings: PayoutsSettings, owner: str) -> bool
 
 async def _measure(parts: Parts) -> None:
     with contextlib.suppress(*_TROUBLE):
-        looked_until, waiting = await scans.standing(parts.pool)
+        looked_until, waiting, claimable = await scans.standing(parts.pool)
         SCAN_AGE.set(0 if looked_until is None else max(0, int((parts.clock.now() - looked_until).total_seconds())))
         SUSPENSE.set(waiting)
+        CLAIMABLE.set(claimable)

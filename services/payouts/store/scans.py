@@ -20,7 +20,8 @@ _BEGIN: Final = "UPDATE scans SET ledger = $2, hash = $3, closed_at = $4 WHERE n
 _ADVANCE: Final = "UPDATE scans SET ledger = $4, hash = $5, closed_at = $6 WHERE network = $1 AND ledger = $2 AND hash = $3"
 _OLDEST_WALLET: Final = "SELECT min(created_at) FROM wallets WHERE network = $1"
 _STANDING: Final = """
-SELECT (SELECT min(closed_at) FROM scans), (SELECT count(*) FROM deposits WHERE status = 'SUSPENSE')
+SELECT (SELECT min(closed_at) FROM scans), count(*), count(*) FILTER (WHERE reason = 'CLAIMABLE')
+  FROM deposits WHERE status = 'SUSPENSE'
 """
 
 
@@ -79,7 +80,10 @@ async def oldest_wallet(pool: asyncpg.Pool, network: str) -> datetime | None:
     return made
 
 
-async def standing(pool: asyncpg.Pool) -> tuple[datetime | None, int]:
-    """Return when the ledger closed up to which everything is looked through, and how many deposits wait for a person."""
+async def standing(pool: asyncpg.Pool) -> tuple[datetime | None, int, int]:
+    """Return when the ledger closed up to which everything is looked through, and how many deposits wait for a person.
+
+    The last number is how many of them are only offered.
+    """
     record = await pool.fetchrow(_STANDING)
-    return (None, 0) if record is None else (record[0], record[1])
+    return (None, 0, 0) if record is None else (record[0], record[1], record[2])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
-from stellar_sdk import Asset, Payment
+from stellar_sdk import Asset, Claimant, CreateClaimableBalance, Payment
 
 from libs.common.kernel.money import UNIT
 from libs.common.persistence.migrate import migrate
@@ -57,6 +57,27 @@ async def test_chain_and_books_agree_to_the_stroop_and_what_left_unseen_is_told(
         await desk.do(Payment(address("payer"), USDC, "5", source=address("treasury")), signers=["payer", "treasury"])
         assert await compared(desk) == (held - 5 * UNIT, 123_456_790, 4 * UNIT)
         await until(lambda: told("USD", -5 * UNIT))
+
+
+async def test_what_could_be_claimed_is_shown_and_counted_as_nothing(desk: Till) -> None:
+    [ana] = await desk.users()
+    offers = [Claimant(desk.address(ana)), Claimant(address("payer"))]
+    async with desk.payouts():
+        await desk.do(
+            CreateClaimableBalance(USDC, "7", offers),
+            CreateClaimableBalance(Asset("SCAM", address("payer")), "1000000", offers),
+            CreateClaimableBalance(Asset.native(), "1", [Claimant(address("payer"))]),
+        )
+        await desk.pay((ana, "2"))
+        assert await compared(desk) == (2 * UNIT, 2 * UNIT, 0)
+        await until(lambda: told("USD", 0))
+    assert await desk.credited() == {(ana, "USD"): 2 * UNIT}
+    assert await desk.suspense() == [("CLAIMABLE", "USDC", 7 * UNIT)]
+    assert REGISTRY.get_sample_value("offerhub_deposits_claimable") == 1
+    offer = await desk.desk.owner.fetchval("SELECT id FROM payouts.deposits WHERE status = 'SUSPENSE'")
+    values: dict[str, Any] = PAYOUTS | {"database_url": desk.desk.config.database_url, "db_role_secret": ROLE_SECRET}
+    assert await deposits(PayoutsSettings(**values), ("credit", offer, desk.desk.tenant, ana)) == 1
+    assert await deposits(PayoutsSettings(**values), ("keep", offer)) == 0
 
 
 async def told(currency: str, stroops: int) -> bool:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from stellar_sdk import xdr
 from stellar_sdk.operation.allow_trust import TrustLineEntryFlag
 
-from services.payouts.domain.envelope_xdr import has_hash, read
+from services.payouts.domain.envelope_xdr import CLAIMABLE, has_hash, read
 from services.payouts.domain.ledger_chain import NO_RESULTS, Shown, UnprovedError, follow, is_whole, prove, read_header
 from services.payouts.domain.result_xdr import read_result
 from services.payouts.domain.xdr import UnreadableXdrError, asset_text, asset_xdr
@@ -102,7 +102,7 @@ def raw(envelope: Any) -> bytes:
 def test_a_payment_is_found_behind_any_operation(other: sdk.Operation) -> None:
     found = read(raw(build(other, sdk.Payment(MUXED, DOLLAR, "7"))))
     assert found.kinds[1:] == (1,)
-    [paid] = found.transfers
+    [paid] = [each for each in found.transfers if each.kind != CLAIMABLE]
     assert (paid.place, paid.number, paid.amount) == (1, 2**64 - 1, 70_000_000)
     assert (paid.source, paid.destination) == (key("ana").raw_public_key(), key("ben").raw_public_key())
     assert asset_text(paid.asset) == f"USD:{ANA}"
@@ -129,6 +129,14 @@ def test_what_gives_money_is_read_whole() -> None:
         (8, None, "native", None),
     ]
     assert read(raw(build(*MONEY))).transfers[2].source == key("cleo").raw_public_key()
+
+
+def test_what_may_be_claimed_is_read_with_each_who_may() -> None:
+    found = read(raw(build(sdk.CreateClaimableBalance(DOLLAR, "3", CLAIMANTS)))).transfers
+    assert [each.destination for each in found] == [
+        sdk.Keypair.from_public_key(each.destination).raw_public_key() for each in CLAIMANTS
+    ]
+    assert {(each.kind, asset_text(each.asset), each.amount) for each in found} == {(CLAIMABLE, f"USD:{ANA}", 30_000_000)}
 
 
 MEMOS: list[tuple[sdk.Memo, str]] = [
