@@ -10,6 +10,7 @@ from libs.common.messaging.worker import Parts, Service
 from libs.common.messaging.write_path import Prepare
 from services.payouts.clients.destinations import Destinations
 from services.payouts.clients.signer import Signer, SignerClient
+from services.payouts.entrypoints.account_scanner import scanning_accounts
 from services.payouts.entrypoints.due import working_when_due
 from services.payouts.entrypoints.mover import moving
 from services.payouts.entrypoints.reconciler import reconciling
@@ -52,9 +53,12 @@ def build(settings: PayoutsSettings, signer: Signer | None = None, *, idle_secon
     own = OwnAccounts(signer)
     shared = own if settings.wallets == "pooled" else None
     book = AddressBook(minter, settings.network, shared=shared)
-    wallets = WalletReaders(settings.wallets, own, settings.usdc_issuer, settings.network_passphrase)
+    wallets = WalletReaders(
+        settings.wallets, own, settings.usdc_issuer, settings.network_passphrase, tells_scan=settings.scan == "account"
+    )
     destinations = DestinationBook(Destinations(settings.horizon_url, settings.usdc_issuer))
     parties, codes = PartyBook(), CodeBook(minter)
+    looking = scanning if settings.scan == "network" else scanning_accounts
     return Service(
         name="payouts",
         schema=Schema(tables=(*LOCK_ORDER, FACTORS, *withdrawals.LOCK_ORDER, deposits.DEPOSITS), committed=count_flags),
@@ -88,7 +92,7 @@ def build(settings: PayoutsSettings, signer: Signer | None = None, *, idle_secon
             watching(settings, own),
             moving(minter, settings.network),
             working_when_due(settings, signer, idle_seconds=idle_seconds),
-            scanning(settings, signer, idle_seconds=idle_seconds),
+            looking(settings, signer, idle_seconds=idle_seconds),
             reconciling(settings, signer, idle_seconds=idle_seconds),
         ),
     )

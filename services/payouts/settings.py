@@ -1,7 +1,7 @@
 """What the payouts service reads from the environment."""
 
 from datetime import timedelta
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
@@ -57,6 +57,10 @@ class PayoutsSettings(StellarSettings):
 
     wallets: WalletMode = Field("accounts", validation_alias="STELLAR_WALLETS")
     """`accounts`: each user has a Stellar account; `pooled`: all share the treasury, and a memo tells them apart."""
+    scan: Literal["network", "account"] = Field("network", validation_alias="STELLAR_SCAN")
+    """How deposits are found: `network` looks through every ledger and proves it; `account` asks for our accounts one by one."""
+    scan_requests_per_hour: int = Field(1_800, validation_alias="STELLAR_SCAN_REQUESTS_PER_HOUR", ge=60, le=10_000_000)
+    """What the scan of accounts may ask of Horizon."""
     maximum: Units = Field(None, validation_alias="OFFERHUB_WITHDRAWAL_MAXIMUM")
     """Of one withdrawal, in whole units of its currency, as all amounts below; empty: none."""
     user_daily: Units = Field(None, validation_alias="OFFERHUB_WITHDRAWAL_USER_DAILY")

@@ -17,6 +17,7 @@ from services.payouts.domain.deposits import Ours
 from services.payouts.domain.ledger_chain import Header
 from services.payouts.domain.strkey import read_account
 from services.payouts.domain.xdr import asset_xdr
+from services.payouts.handlers.keep_deposits import Keeper
 from services.payouts.handlers.scan_ledgers import Scanner
 from services.payouts.store import scans
 from services.payouts.store.scans import Cursor
@@ -77,7 +78,8 @@ async def measure(url: str, amqp_url: str, prefix: str, state: Path) -> None:
         ours = Ours("testnet", address("treasury"), frozenset(), asset_xdr("USDC", read_account(address("issuer")) or b""))
         history = Remembered(desk.chain.url)
         network = hashlib.sha256(PASSPHRASE.encode()).digest()
-        scanner = Scanner(pool, history, ours, network, SystemClock(), cast("Publisher", NullPublisher()), "bench")
+        keeper = Keeper(pool, ours, SystemClock(), cast("Publisher", NullPublisher()), "bench")
+        scanner = Scanner(keeper, history, network)
         await scanner.begin()
         first = await history.header(began)
         await pool.execute("INSERT INTO scans (network) VALUES ('testnet') ON CONFLICT DO NOTHING")

@@ -74,7 +74,8 @@ class Bank:
     async def clear(self) -> None:
         """Forget what another test left in the database; its chain is gone."""
         owner: asyncpg.Connection = self.desk.owner
-        await owner.execute("TRUNCATE payouts.envelopes, payouts.slot_items, payouts.slots, payouts.channels, payouts.scans")
+        await owner.execute("TRUNCATE payouts.envelopes, payouts.slot_items, payouts.slots, payouts.channels")
+        await owner.execute("TRUNCATE payouts.scans, payouts.account_scans")
         await owner.execute("DELETE FROM payouts.deposits")
         await owner.execute("UPDATE payouts.withdrawals SET waiting_from = NULL")
         await owner.execute("UPDATE payouts.creations SET state = 'done'")

@@ -3,6 +3,7 @@
 Nothing of Stellar's library is needed here, which would cost each process 57 MB.
 """
 
+from datetime import datetime
 from typing import Final, Generic, TypeVar
 
 import httpx
@@ -37,6 +38,7 @@ class _Transaction(msgspec.Struct):
     paging_token: str
     envelope_xdr: str
     result_xdr: str
+    created_at: datetime
 
 
 class _Records(msgspec.Struct, Generic[T]):
@@ -53,6 +55,8 @@ class Line(msgspec.Struct, frozen=True):
     ledger: int
     token: int
     shown: Shown
+    closed_at: int
+    """Unix seconds, by Horizon's word."""
 
 
 class Reach(msgspec.Struct, frozen=True):
@@ -123,4 +127,5 @@ def _line(record: _Transaction) -> Line:
         digest, token = bytes.fromhex(record.hash), int(record.paging_token)
     except ValueError as error:
         raise UnprovedError(f"no transaction: {error}") from error
-    return Line(record.ledger, token, Shown(digest, from_base64(record.envelope_xdr), from_base64(record.result_xdr)))
+    shown = Shown(digest, from_base64(record.envelope_xdr), from_base64(record.result_xdr))
+    return Line(record.ledger, token, shown, int(record.created_at.timestamp()))

@@ -18,6 +18,10 @@ class Holding(msgspec.Struct, frozen=True):
     account: str
     amounts: dict[Currency, int]
     modified: int
+    ledger: int
+    """As of which this is said; 0 where that is not said."""
+    sequence: int
+    """The number of its last transaction."""
 
 
 class _Balance(msgspec.Struct):
@@ -31,6 +35,7 @@ class _Balance(msgspec.Struct):
 class _Account(msgspec.Struct):
     account_id: str
     balances: list[_Balance]
+    sequence: str
     last_modified_ledger: int = 0
 
 
@@ -67,20 +72,39 @@ class Holdings:
         wanted, found = set(accounts), list[Holding]()
         cursor = ""
         while wanted:
-            body = await self._get("/accounts", sponsor=sponsor, limit=str(PAGE), cursor=cursor)
-            records = [] if body is None else _read(_page, body).embedded.records
-            found += [self._holding(record) for record in records if record.account_id in wanted]
-            wanted -= {record.account_id for record in records}
-            if len(records) < PAGE:
+            page = await self.page(sponsor, after=cursor)
+            found += [each for each in page if each.account in wanted]
+            wanted -= {each.account for each in page}
+            if len(page) < PAGE:
                 break
-            cursor = records[-1].account_id
+            cursor = page[-1].account
         for account in sorted(wanted):
-            body = await self._get(f"/accounts/{account}")
-            if body is not None:
-                found.append(self._holding(_read(_account, body)))
+            shown = await self.at(account)
+            if shown is not None:
+                found.append(shown)
         return found
 
-    def _holding(self, record: _Account) -> Holding:
+    async def page(self, sponsor: str, *, after: str) -> list[Holding]:
+        """Return a page of the accounts of which a sponsor pays reserves, by address.
+
+        Raises:
+            HistorySilentError: Horizon does not say.
+        """
+        answer = await self._get("/accounts", sponsor=sponsor, limit=str(PAGE), cursor=after)
+        if answer is None:
+            return []
+        return [self._holding(record, _as_of(answer)) for record in _read(_page, answer.content).embedded.records]
+
+    async def at(self, account: str) -> Holding | None:
+        """Return what one account holds; None when Horizon does not show it.
+
+        Raises:
+            HistorySilentError: Horizon does not say.
+        """
+        answer = await self._get(f"/accounts/{account}")
+        return None if answer is None else self._holding(_read(_account, answer.content), _as_of(answer))
+
+    def _holding(self, record: _Account, ledger: int) -> Holding:
         amounts: dict[Currency, int] = {}
         try:
             for line in record.balances:
@@ -88,12 +112,12 @@ class Holdings:
                     amounts["XLM"] = parse_share(line.balance)
                 elif (line.asset_code, line.asset_issuer) == self._usdc:
                     amounts["USD"] = parse_share(line.balance)
-        except AmountError as error:
+            modified = max(record.last_modified_ledger, *(line.last_modified_ledger for line in record.balances))
+            return Holding(record.account_id, amounts, modified, ledger, int(record.sequence))
+        except (AmountError, ValueError) as error:
             raise HistorySilentError(f"{record.account_id}: {error}") from error
-        modified = max(record.last_modified_ledger, *(line.last_modified_ledger for line in record.balances))
-        return Holding(record.account_id, amounts, modified)
 
-    async def _get(self, path: str, **query: str) -> bytes | None:
+    async def _get(self, path: str, **query: str) -> httpx.Response | None:
         try:
             answer = await self._http.get(path, params={name: value for name, value in query.items() if value})
         except httpx.HTTPError as error:
@@ -102,7 +126,12 @@ class Holdings:
             return None
         if answer.status_code != httpx.codes.OK:
             raise HistorySilentError(f"{path}: {answer.status_code}")
-        return answer.content
+        return answer
+
+
+def _as_of(answer: httpx.Response) -> int:
+    text = answer.headers.get("Latest-Ledger", "0")
+    return int(text) if text.isascii() and text.isdecimal() else 0
 
 
 def _read(decoder: msgspec.json.Decoder[T], body: bytes) -> T:

@@ -20,7 +20,7 @@ from services.payouts.domain.envelope_xdr import (
     STRICT_RECEIVE,
     STRICT_SEND,
 )
-from services.payouts.domain.ledger_chain import Header, Proved, operation_id
+from services.payouts.domain.ledger_chain import Proved, operation_id
 from services.payouts.domain.strkey import account_address
 from services.payouts.domain.xdr import NATIVE_XDR, asset_text
 
@@ -119,8 +119,8 @@ class Ours:
         return "XLM" if asset == NATIVE_XDR else None
 
 
-def arrivals(header: Header, transactions: Iterable[Proved]) -> Iterator[Arrival]:
-    """Say what a ledger brought to whom, ours or not; failed transactions bring nothing."""
+def arrivals(ledger: int, closed_at: int, transactions: Iterable[Proved]) -> Iterator[Arrival]:
+    """Say what transactions of a ledger brought to whom, ours or not; failed ones bring nothing."""
     for transaction in transactions:
         if not transaction.result.is_successful:
             continue
@@ -128,9 +128,9 @@ def arrivals(header: Header, transactions: Iterable[Proved]) -> Iterator[Arrival
             amount = transfer.amount if transfer.amount is not None else transaction.result.received[transfer.place]
             if amount > 0:
                 yield Arrival(
-                    header.sequence,
-                    header.closed_at,
-                    operation_id(header.sequence, transaction.order, transfer.place),
+                    ledger,
+                    closed_at,
+                    operation_id(ledger, transaction.order, transfer.place),
                     transaction.hash.hex(),
                     KINDS[transfer.kind],
                     account_address(transfer.destination),

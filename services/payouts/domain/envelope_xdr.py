@@ -43,6 +43,10 @@ class Read(NamedTuple):
     kinds: tuple[int, ...]
     """Of all its operations, in order; none when it calls a contract."""
     transfers: tuple[Transfer, ...]
+    payer: bytes = b""
+    """Whose sequence number it takes, and who pays the fee unless it is a fee bump."""
+    body: slice = slice(0, 0)
+    """Where in the envelope the transaction stands without its signatures; nowhere when it calls a contract."""
 
 
 def read(envelope: bytes) -> Read:
@@ -57,6 +61,7 @@ def read(envelope: bytes) -> Read:
         reader.muxed()
         reader.i64()
         kind = reader.i32()
+    begin = reader.at
     if kind == _V0:
         source = reader.take(KEY_BYTES)
     elif kind == _V1:
@@ -72,7 +77,7 @@ def read(envelope: bytes) -> Read:
         payer = reader.muxed()[0] if reader.count(1) else source
         operation = reader.i32()
         if operation in _CONTRACTS:
-            return Read(memo, (), ())
+            return Read(memo, (), (), source)
         kinds.append(operation)
         if operation in _TRANSFERS:
             transfers.append(Transfer(place, operation, payer, *_TRANSFERS[operation](reader)))
@@ -83,7 +88,25 @@ def read(envelope: bytes) -> Read:
             _OTHERS[operation](reader)
         else:
             raise UnreadableXdrError(f"operation of kind {operation}")
-    return Read(memo, tuple(kinds), tuple(transfers))
+    reader.skip(4)  # the end of a transaction that has nothing to do with contracts
+    return Read(memo, tuple(kinds), tuple(transfers), source, slice(begin, reader.at))
+
+
+def signatures(envelope: bytes, found: Read, network_id: bytes) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    """Return the hash of a transaction that was read, of a fee bump the one inside, and its signatures, hints first.
+
+    Raises:
+        UnreadableXdrError: they can't be read.
+    """
+    is_old = int.from_bytes(envelope[:4]) == _V0
+    digest = hashlib.sha256(network_id + _V1.to_bytes(4) + (bytes(4) if is_old else b"") + envelope[found.body])
+    reader = Reader(envelope, found.body.stop)
+    return digest.digest(), [(reader.take(4), reader.opaque()) for _ in range(reader.count(_SIGNATURES_MAX))]
+
+
+def is_fee_bump(envelope: bytes) -> bool:
+    """Tell whether somebody else pays the fee."""
+    return int.from_bytes(envelope[:4]) == _FEE_BUMP
 
 
 def has_hash(envelope: bytes, network_id: bytes, wanted: bytes) -> bool:

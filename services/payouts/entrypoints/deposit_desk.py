@@ -10,10 +10,11 @@ from libs.common.kernel.clock import SystemClock
 from libs.common.kernel.money import format_amount
 from libs.common.messaging.worker import database_url
 from libs.common.persistence.pool import open_pool
+from services.payouts.handlers.scan_accounts import ALARM_TRIES
 from services.payouts.settings import PayoutsSettings
-from services.payouts.store import suspense, tallies
+from services.payouts.store import account_scans, suspense, tallies
 
-USAGE: Final = "usage: python -m services.payouts deposits [credit DEPOSIT TENANT USER | keep DEPOSIT]\n"
+USAGE: Final = "usage: python -m services.payouts deposits [credit DEPOSIT TENANT USER | keep DEPOSIT | accept ACCOUNT]\n"
 
 
 async def deposits(settings: PayoutsSettings, asked: Sequence[str]) -> int:
@@ -29,12 +30,14 @@ async def deposits(settings: PayoutsSettings, asked: Sequence[str]) -> int:
                 is_done = await suspense.credit(pool, deposit_id, tenant, user_id, SystemClock().now())
             case ["keep", deposit_id]:
                 is_done = await suspense.keep(pool, deposit_id)
+            case ["accept", account]:
+                is_done = await account_scans.accept(pool, settings.network, account, SystemClock().now())
             case _:
                 sys.stderr.write(USAGE)
                 return 2
     finally:
         await pool.close()
-    sys.stdout.write("done\n" if is_done else f"{asked[1]} does not wait, or is of an asset that the books do not keep\n")
+    sys.stdout.write("done\n" if is_done else f"{asked[1]} does not wait, or is nothing that the books keep\n")
     return 0 if is_done else 1
 
 
@@ -50,4 +53,5 @@ async def _report(pool: asyncpg.Pool, network: str) -> str:
         f"memo {each.memo or 'none'}, {each.closed_at:%Y-%m-%d %H:%M:%S} UTC, transaction {each.transaction_hash}"
         for each in await suspense.waiting(pool, network)
     ]
+    lines += [f"{account} {trouble}" for account, trouble in await account_scans.troubled(pool, network, ALARM_TRIES)]
     return "".join(f"{line}\n" for line in lines) or "nothing was compared yet, and nothing waits\n"

@@ -21,6 +21,8 @@ from services.payouts.store import tallies
 from services.payouts.store.tallies import Tally
 
 INTERVAL: Final = timedelta(seconds=30)
+SELDOM: Final = 20
+"""Where Horizon counts requests, so many times as long passes."""
 DIFFERENCE: Final = Gauge(
     "offerhub_reconciliation_difference_stroops",
     "On the chain and not in the books; below zero: missing on the chain",
@@ -37,12 +39,14 @@ def reconciling(settings: PayoutsSettings, signer: Signer, *, idle_seconds: floa
     async def run(parts: Parts) -> None:
         own = await until_known(signer, idle_seconds)
         holdings = Holdings(settings.horizon_url, (ASSET_CODE, settings.usdc_issuer))
-        reconciler = Reconciler(parts.pool, parts.rpc, holdings, ours_of(settings, own), own.sponsor, parts.clock)
+        ours, by_account = ours_of(settings, own), settings.scan == "account"
+        reconciler = Reconciler(parts.pool, parts.rpc, holdings, ours, own.sponsor, parts.clock, by_account)
+        pause = interval * SELDOM if by_account else interval
         began = parts.clock.now()
         try:
             while True:
                 try:
-                    await _turn(reconciler, settings.network, began, interval)
+                    await _turn(reconciler, settings.network, began, pause)
                 except _TROUBLE as error:
                     _log.warning("reconciliation.trouble", error=repr(error))
                 await asyncio.sleep(idle_seconds)

@@ -18,7 +18,7 @@ from services.payouts.domain.deposit_address import METHOD, Address, WalletMode,
 from services.payouts.domain.networks import ASSET_CODE
 from services.payouts.handlers.ask_for_accounts import OwnAccounts
 from services.payouts.handlers.wallet_views import transaction_view
-from services.payouts.store import reads, wallet_transactions
+from services.payouts.store import account_scans, reads, wallet_transactions
 from services.payouts.store.reads import ShownWallet
 
 
@@ -30,6 +30,8 @@ class WalletReaders:
     own: OwnAccounts
     usdc_issuer: str
     passphrase: str
+    tells_scan: bool = False
+    """Accounts are looked at one by one: one whose address was shown comes next."""
 
     async def get_wallet(self, pool: asyncpg.Pool, asked: Sequence[Asked[GetWallet]]) -> Answers:
         """Answer with wallets."""
@@ -41,6 +43,10 @@ class WalletReaders:
     async def get_deposit_address(self, pool: asyncpg.Pool, asked: Sequence[Asked[GetDepositAddress]]) -> Answers:
         """Answer with deposit addresses."""
         found = await self._found(pool, asked)
+        shown = [wallet for _, wallet in found if wallet is not None]
+        if self.tells_scan and shown:
+            addresses = {(await self._address(wallet)).account for wallet in shown}
+            await account_scans.shown(pool, shown[0].network, sorted(addresses))
         return [_no_wallet(user_id) if wallet is None else await self._deposit(wallet) for user_id, wallet in found]
 
     async def _found(

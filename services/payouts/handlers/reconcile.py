@@ -21,7 +21,7 @@ from libs.common.kernel.money import CURRENCIES
 from libs.common.messaging.rpc import RpcClient
 from services.payouts.clients.holdings import Holdings
 from services.payouts.domain.deposits import Ours
-from services.payouts.store import tallies
+from services.payouts.store import account_scans, tallies
 from services.payouts.store.tallies import Tally
 
 _balance: Final = msgspec.json.Decoder(ExternalBalance)
@@ -38,6 +38,8 @@ class Reconciler:
     ours: Ours
     sponsor: str
     clock: Clock
+    by_account: bool = False
+    """Deposits are looked for account by account."""
 
     async def compare(self) -> list[Tally]:
         """Compare and keep what came of it; nothing when something was on its way.
@@ -54,13 +56,18 @@ class Reconciler:
         booked = await self._booked()
         found = await self.holdings.of(self.sponsor, accounts)
         after = await tallies.standing(self.pool, network)
-        if after[1:] != before[1:] or after.ledger is None or any(each.modified > after.ledger for each in found):
+        if after[1:] != before[1:] or after.ledger is None:
+            return []
+        looked = await account_scans.ledgers(self.pool, network) if self.by_account else {}
+        otherwise = 0 if self.by_account else after.ledger
+        if any(each.modified > looked.get(each.account, otherwise) for each in found):
             return []
         held: Counter[str] = Counter()
         for each in found:
             held.update(each.amounts)
         now = self.clock.now()
-        told = [Tally(name, after.ledger, held[name], booked[name], unbooked.get(name, 0), now) for name in CURRENCIES]
+        ledger = max((after.ledger, *looked.values()))
+        told = [Tally(name, ledger, held[name], booked[name], unbooked.get(name, 0), now) for name in CURRENCIES]
         await tallies.save(self.pool, network, told)
         for tally in told:
             if tally.difference:

@@ -9,20 +9,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-import asyncpg
 import structlog
 
-from libs.common.kernel.clock import Clock
 from libs.common.messaging import faults
-from libs.common.messaging.batch import outgoing_command
-from libs.common.messaging.publisher import Publisher
-from libs.common.persistence import outbox
-from libs.common.persistence.outbox import Outgoing
+from libs.common.persistence.rows import Connection
 from services.payouts.clients.history import PAGE, History, Line
-from services.payouts.domain.deposits import Arrival, Deposit, Ours, Status, arrivals, deposit_of, number_of
+from services.payouts.domain.deposits import Arrival, Deposit, arrivals
 from services.payouts.domain.ledger_chain import NO_RESULTS, Header, UnprovedError, follow, is_whole, prove
-from services.payouts.handlers.deposit_asking import publish, question
-from services.payouts.store import deposits, scans
+from services.payouts.handlers.keep_deposits import Keeper
+from services.payouts.store import scans
 from services.payouts.store.scans import Cursor
 
 STEP_TRANSACTIONS: Final = 2_000
@@ -44,13 +39,9 @@ class Block:
 class Scanner:
     """Makes one step at a time; everything it knows is the cursor."""
 
-    pool: asyncpg.Pool
+    keeper: Keeper
     history: History
-    ours: Ours
     network_id: bytes
-    clock: Clock
-    publisher: Publisher
-    own_queue: str
 
     async def begin(self) -> None:
         """Begin before the first wallet was made: what came before that is nobody's.
@@ -59,13 +50,14 @@ class Scanner:
             HistorySilentError, UnprovedError: Horizon does not say.
         """
         reach = await self.history.reach()  # before the wallets: one that is made meanwhile is told of later
-        oldest = await scans.oldest_wallet(self.pool, self.ours.network)
+        pool, network = self.keeper.pool, self.keeper.ours.network
+        oldest = await scans.oldest_wallet(pool, network)
         wanted = reach.last if oldest is None else await self._closed_before(oldest - MARGIN, reach.first, reach.last)
         header = await self.history.header(wanted)
         if header.sequence != wanted:
             raise UnprovedError(f"ledger {wanted} shows itself as {header.sequence}")
         cursor, closed_at = Cursor(wanted, header.hash), _instant(header.closed_at)
-        await scans.begin(self.pool, self.ours.network, cursor, closed_at)
+        await scans.begin(pool, network, cursor, closed_at)
         _log.info("scan.begun", ledger=wanted, hash=header.hash.hex(), closed_at=closed_at.isoformat())
 
     async def _closed_before(self, instant: datetime, first: int, last: int) -> int:
@@ -90,7 +82,7 @@ class Scanner:
         if not blocks:
             return False
         faults.reach("scan.read")
-        found = await self._attribute([each for block in blocks for each in block.arrivals])
+        found = await self.keeper.attribute([each for block in blocks for each in block.arrivals])
         await self._keep(cursor, blocks[-1].header, found)
         return True
 
@@ -107,42 +99,19 @@ class Scanner:
                 if not blocks:
                     raise UnprovedError(f"ledger {header.sequence} has other transactions than are shown")
                 break
-            blocks.append(Block(header, tuple(arrivals(header, prove(shown, self.network_id)))))
+            proved = prove(shown, self.network_id)
+            blocks.append(Block(header, tuple(arrivals(header.sequence, header.closed_at, proved))))
             if pages.count >= STEP_TRANSACTIONS:
                 break
         return blocks
 
-    async def _attribute(self, found: Sequence[Arrival]) -> list[Deposit]:
-        treasury = self.ours.treasury
-        addresses = {each.account for each in found} | {each.sender for each in found if each.account == treasury}
-        memos = {number for each in found if each.account == treasury and (number := number_of(each.memo)) is not None}
-        if not addresses:
-            return []
-        owners = await deposits.owners(self.pool, self.ours.network, sorted(addresses))
-        by_memo = await deposits.owners_by_memo(self.pool, self.ours.network, sorted(memos))
-        now = self.clock.now()
-        told = (deposit_of(each, self.ours, owners, by_memo, now) for each in found)
-        return [each for each in told if each is not None]
-
     async def _keep(self, old: Cursor, header: Header, found: Sequence[Deposit]) -> None:
         new, closed_at = Cursor(header.sequence, header.hash), _instant(header.closed_at)
-        async with self.pool.acquire() as connection, connection.transaction():
-            await scans.advance(connection, self.ours.network, old, new, closed_at)
-            fresh = await deposits.add(connection, found)
-            news = [self._news(each) for each in fresh if each.status == Status.PENDING]
-            if news:
-                await outbox.append(connection, news, self.clock.now())
-            faults.reach("scan.before_commit")
-        faults.reach("scan.committed")
-        for each in fresh:
-            report = _log.warning if each.status == Status.SUSPENSE else _log.info
-            report("deposit.found", deposit_id=each.id, status=each.status, reason=each.reason, operation_id=each.operation_id)
-        await publish(self.pool, self.publisher, news)
-        faults.reach("scan.published")
 
-    def _news(self, deposit: Deposit) -> Outgoing:
-        topology = self.publisher.topology
-        return outgoing_command(topology, deposit.tenant, question(deposit), reply_to=self.own_queue)
+        async def move(connection: Connection) -> None:
+            await scans.advance(connection, self.keeper.ours.network, old, new, closed_at)
+
+        await self.keeper.keep(found, move)
 
 
 class _Pages:

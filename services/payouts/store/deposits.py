@@ -66,7 +66,7 @@ _COLUMNS: Final = {
 _ADD: Final = f"""
 INSERT INTO deposits ({", ".join(_COLUMNS)})
 SELECT * FROM unnest({", ".join(f"${place}::{kind}[]" for place, kind in enumerate(_COLUMNS.values(), 1))})
-ON CONFLICT (network, operation_id) DO NOTHING RETURNING operation_id
+ON CONFLICT DO NOTHING RETURNING operation_id
 """  # noqa: S608 - column names from code
 _OWNERS: Final = "SELECT public_key, tenant, user_id FROM wallets WHERE network = $1 AND public_key = ANY($2::text[])"
 _BY_MEMO: Final = "SELECT memo, tenant, user_id FROM wallets WHERE network = $1 AND memo = ANY($2::bigint[])"

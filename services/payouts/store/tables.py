@@ -306,12 +306,31 @@ class Scan(Base, table=True):
     lease_until: datetime | None = Field(sa_type=_INSTANT)
 
 
+class AccountScan(Base, table=True):
+    """How far an account has been looked through, and what it held then."""
+
+    __tablename__ = "account_scans"
+    __table_args__: ClassVar[Any] = (Index("account_scans_due", "network", "due_at"),)
+    network: str = Field(sa_type=Text, primary_key=True)
+    account: str = Field(sa_type=Text, primary_key=True)
+    cursor: int = Field(sa_type=BigInteger)
+    usd: int | None = Field(sa_type=BigInteger)
+    xlm: int | None = Field(sa_type=BigInteger)
+    ledger: int = Field(sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})
+    sign_at: datetime = Field(sa_type=_INSTANT)
+    due_at: datetime = Field(sa_type=_INSTANT)
+    tries: int = Field(sa_column_kwargs={"server_default": text("0")})
+    trouble: str | None = Field(sa_type=Text)
+    is_accepted: bool = Field(sa_column_kwargs={"server_default": text("false")})
+
+
 class Deposit(Base, table=True):
     """Money that came to our accounts on a network."""
 
     __tablename__ = "deposits"
     __table_args__: ClassVar[Any] = (
         UniqueConstraint("network", "operation_id", name="deposits_once"),
+        Index("deposits_operation", "network", "transaction_hash", text("(operation_id & 4095)"), unique=True),
         Index("deposits_user", "tenant", "user_id", "created_at", "id"),
         Index("deposits_pending_due", "pending_due", postgresql_where=text("pending_due IS NOT NULL")),
         Index("deposits_suspense", "network", "operation_id", postgresql_where=text("status = 'SUSPENSE'")),
