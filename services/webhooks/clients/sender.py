@@ -13,6 +13,7 @@ import aiohttp
 from services.webhooks.clients.names import AddressRefusedError, CheckedResolver, LookUp, public_socket
 from services.webhooks.domain.attempts import ANSWER_BYTES_KEPT
 from services.webhooks.domain.endpoints import NOT_PUBLIC, url_problem
+from services.webhooks.domain.signing import CHALLENGE_HEADER
 
 KEEPALIVE_SECONDS: Final = 4.0
 """Just below the five seconds after which Node's server closes an idle connection, so that we close it first."""
@@ -34,6 +35,8 @@ class Response:
     """The header of this name."""
     connect_ms: int | None = None
     """Of the duration, what looking the name up, connecting and TLS took; None when a connection was there, or none was made."""
+    challenge: str | None = None
+    """The header in which a receiver repeats ours."""
 
 
 @dataclass(slots=True)
@@ -62,19 +65,20 @@ class Sender:
         if problem is not None:  # it was allowed once, under another setting
             return Response(0, error=f"url: {problem.message}")
         started = time.monotonic()
-        status, kept, error, retry_after = None, b"", None, None
+        status, kept, error, retry_after, challenge = None, b"", None, None, None
         connecting = _Connecting()
         try:
             async with self._session.post(
                 url, data=body, headers=headers, allow_redirects=False, trace_request_ctx=connecting
             ) as response:
                 status, retry_after = response.status, response.headers.get("Retry-After")
+                challenge = response.headers.get(CHALLENGE_HEADER)
                 kept = await _first_bytes(response)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as trouble:
             # Once there is a status it stands: a receiver that said 200 and then stalls has taken the event.
             error = None if status is not None else _name(trouble)
         duration_ms = round((time.monotonic() - started) * 1000)
-        return Response(duration_ms, status, error, kept, retry_after, connecting.milliseconds)
+        return Response(duration_ms, status, error, kept, retry_after, connecting.milliseconds, challenge)
 
 
 @contextlib.asynccontextmanager

@@ -32,6 +32,8 @@ class Claimed:
     """Of the attempts, those before it was sent again: the schedule begins anew after them."""
     max_in_flight: int | None = None
     """What the endpoint limits it to."""
+    is_verified: bool = True
+    """Its receiver has shown that it wants our deliveries, so it is not asked any more."""
 
     @property
     def lane(self) -> LaneKey:
@@ -87,6 +89,8 @@ class Outcome:
     """How long connecting took, with the look-up of the name and TLS; None on a connection that was there, or that failed."""
     signature: str = ""
     """The `webhook-signature` header as it was sent."""
+    is_proof: bool = False
+    """It was delivered, and the receiver repeated the challenge."""
 
 
 def as_text(answer: bytes) -> str:

@@ -9,6 +9,7 @@ from typing import Final
 from libs.common.kernel.webhook_keys import MARK, standard_key
 
 SECRET_LENGTHS: Final = range(8, 257)
+CHALLENGE_HEADER: Final = "X-OfferHub-Challenge"
 
 
 def secret_problem(secret: str) -> str | None:
@@ -43,6 +44,11 @@ def delivery_headers(
     signatures = (standard_signature(secret, event_id=event_id, timestamp=timestamp, body=body) for secret in secrets)
     plain = plain_headers(event_id=event_id, event_type=event_type, delivery_id=delivery_id, attempt=attempt, timestamp=timestamp)
     return plain | {"webhook-signature": " ".join(signatures), "X-OfferHub-Signature": body_signature(secrets[0], body)}
+
+
+def challenge_of(secret: str, delivery_id: str) -> str:
+    """Make what a receiver repeats in its answer to show that it wants our deliveries: nobody guesses it without the secret."""
+    return hmac.digest(standard_key(secret), f"challenge.{delivery_id}".encode(), hashlib.sha256).hex()
 
 
 def plain_headers(*, event_id: str, event_type: str, delivery_id: str, attempt: int, timestamp: int) -> dict[str, str]:

@@ -26,8 +26,8 @@ from services.webhooks.domain.deliveries import DeliveryState, judge
 from services.webhooks.domain.event_filters import DISABLED, EXHAUSTED, TEST, aggregate_of
 from services.webhooks.domain.health import KEPT
 from services.webhooks.domain.lanes import Breaker, Room, retry_after
-from services.webhooks.domain.signing import delivery_headers
-from services.webhooks.store import claims, deliveries, health
+from services.webhooks.domain.signing import CHALLENGE_HEADER, challenge_of, delivery_headers
+from services.webhooks.store import claims, deliveries, endpoints, health
 from services.webhooks.store.deliveries import Note, Noted
 from services.webhooks.store.lane_states import lane_states
 
@@ -96,9 +96,12 @@ class Courier:
             timestamp=int(started_at.timestamp()),
             body=claimed.body,
         )
-        response = await self.sender.post(claimed.url, body=claimed.body, headers=headers)
+        challenge = None if claimed.is_verified else challenge_of(secrets[0], claimed.id)
+        asking = {} if challenge is None else {CHALLENGE_HEADER: challenge}
+        response = await self.sender.post(claimed.url, body=claimed.body, headers=headers | asking)
         faults.reach("delivery.sent")
-        return self._outcome(claimed, started_at, response, headers["webhook-signature"])
+        is_repeated = challenge is not None and response.challenge == challenge
+        return self._outcome(claimed, started_at, response, headers["webhook-signature"], is_repeated=is_repeated)
 
     async def record(self, outcomes: Sequence[Outcome]) -> None:
         """Record attempts: one statement, and a transaction around more when something has come to its end."""
@@ -120,13 +123,15 @@ class Courier:
     async def _record(self, outcomes: Sequence[Outcome]) -> None:
         now, breaker = self.clock.now(), self.policy.breaker
         async with self.pool.acquire() as connection:
-            if all(outcome.state == DeliveryState.DELIVERED for outcome in outcomes):
+            if all(outcome.state == DeliveryState.DELIVERED and not outcome.is_proof for outcome in outcomes):
                 await deliveries.record(connection, outcomes, now=now, breaker=breaker)
             else:
                 async with connection.transaction():
                     await deliveries.lock_endpoints(connection, {outcome.claimed.lane for outcome in outcomes})
                     recorded = await deliveries.record(connection, outcomes, now=now, breaker=breaker)
                     await self._announce_ends(connection, outcomes, recorded, now)
+                    proofs = {(*outcome.claimed.lane, outcome.claimed.url) for outcome in outcomes if outcome.is_proof}
+                    await endpoints.verify(connection, proofs, now=now)
 
     async def release(self, claimed: Sequence[Claimed]) -> None:
         """Give back leases whose outcome will not be known."""
@@ -146,7 +151,9 @@ class Courier:
         lanes = {item.state: (item.lanes, _seconds_since(item.due_at, now)) for item in sums}
         return Backlog(pending, _seconds_since(due_at, now), _seconds_since(gap_since, now), lanes, canceled)
 
-    def _outcome(self, claimed: Claimed, started_at: datetime, response: Response, signature: str) -> Outcome:
+    def _outcome(
+        self, claimed: Claimed, started_at: datetime, response: Response, signature: str, *, is_repeated: bool
+    ) -> Outcome:
         policy = self.policy
         waits = () if claimed.event_type == TEST else policy.waits  # who asked for a test looks at it now
         now = self.clock.now()
@@ -167,6 +174,7 @@ class Courier:
             parked_until=now + timedelta(seconds=asked) if asked else None,
             connect_ms=response.connect_ms,
             signature=signature,
+            is_proof=is_repeated and verdict.state == DeliveryState.DELIVERED,
         )
 
     async def _announce_ends(

@@ -41,6 +41,7 @@ class UpdateEndpointUseCase:
         changed = msgspec.structs.replace(
             endpoint,
             url=message.url or endpoint.url,
+            verified_at=endpoint.verified_at if message.url in (None, endpoint.url) else None,
             events=endpoint.events if message.events is None else tuple(dict.fromkeys(message.events)),
             description=endpoint.description if message.description is msgspec.UNSET else message.description,
             active=endpoint.active if message.active is None else message.active,

@@ -23,6 +23,7 @@ def endpoint_view(row: EndpointRow) -> Endpoint:
         order_mode=row.order_mode,
         max_in_flight=row.max_in_flight,
         max_per_second=row.max_per_second,
+        verified_at=None if row.verified_at is None else wire_time(row.verified_at),
     )
 
 

@@ -10,7 +10,10 @@ from services.webhooks.domain.endpoints import PARALLEL
 
 
 class EndpointRow(msgspec.Struct, frozen=True, gc=False):
-    """Where events go; `sequence` counts the events about the endpoint itself. Without a maximum the process's own holds."""
+    """Where events go; `sequence` counts the events about the endpoint itself. Without a maximum the process's own holds.
+
+    Since `verified_at` its receiver is known to want our deliveries.
+    """
 
     tenant: str
     id: str
@@ -24,6 +27,7 @@ class EndpointRow(msgspec.Struct, frozen=True, gc=False):
     order_mode: str = PARALLEL
     max_in_flight: int | None = None
     max_per_second: int | None = None
+    verified_at: datetime | None = None
 
 
 class SubscriptionRow(msgspec.Struct, frozen=True, gc=False):
@@ -93,6 +97,7 @@ ENDPOINTS: Final = Table(
         "order_mode": "text",
         "max_in_flight": "integer",
         "max_per_second": "integer",
+        "verified_at": "timestamptz",
     },
     key=("tenant", "id"),
     lock=True,

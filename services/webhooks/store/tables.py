@@ -101,6 +101,7 @@ class Endpoint(Base, table=True):
     order_mode: str = Field(sa_type=Text, sa_column_kwargs={"server_default": "parallel"})
     max_in_flight: int | None
     max_per_second: int | None
+    verified_at: datetime | None = Field(sa_type=_INSTANT)
 
 
 class Secret(Base, table=True):

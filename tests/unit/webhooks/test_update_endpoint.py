@@ -128,3 +128,11 @@ def test_a_test_is_for_its_endpoint_alone(filters: tuple[str, ...]) -> None:
     test = {"filters": filters, "event_type": "webhook.test", "aggregate": "webhook:wh_1"}
     assert wants(endpoint_id="wh_1", **test)  # type: ignore[arg-type]
     assert not wants(endpoint_id="wh_2", **test)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("url", "stays"), [(ROW.url, True), ("https://y.test", False)])
+def test_another_url_has_shown_nothing_yet(url: str, *, stays: bool) -> None:
+    verified = msgspec.structs.replace(ROW, verified_at=MADE)
+    decision = UPDATE.decide(_state(verified), UpdateEndpoint("wh_1", url=url, description="ours"), CONTEXT)
+    assert isinstance(decision.reply, Endpoint)
+    assert (decision.reply.verified_at is not None) is stays

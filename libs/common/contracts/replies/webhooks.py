@@ -31,6 +31,8 @@ class Endpoint(msgspec.Struct, frozen=True):
     """At most so many deliveries under way at once."""
     max_per_second: int | None
     """At most so many deliveries begun in a second."""
+    verified_at: Instant | None
+    """Since then the URL is known to want deliveries: it has repeated the challenge of one. Another URL has to show it anew."""
 
 
 class Delivery(msgspec.Struct, frozen=True):
@@ -86,7 +88,7 @@ class EventEvidence(msgspec.Struct, frozen=True):
 
 
 class AttemptEvidence(msgspec.Struct, frozen=True):
-    """An attempt and its headers, all but `X-OfferHub-Signature`, which follows from the body and the secret."""
+    """An attempt and its headers, all but `X-OfferHub-Signature` and `X-OfferHub-Challenge`, which follow from the secret."""
 
     attempt: DeliveryAttempt
     headers: dict[str, str]

@@ -11,8 +11,9 @@ from services.gateway.entrypoints.http.responses import JSON
 from services.gateway.entrypoints.http.schemas import Schema, ref, reply_schemas
 
 TAG: Final = "Events"
+_CHALLENGE: Final = "X-OfferHub-Challenge"
 HEADERS: Final[dict[str, Schema]] = {
-    name: {"name": name, "in": "header", "required": True, "description": text, "schema": {"type": "string"}}
+    name: {"name": name, "in": "header", "required": name != _CHALLENGE, "description": text, "schema": {"type": "string"}}
     for name, text in {
         "webhook-id": "The event's id, the same at every attempt: what to know a repeat by",
         "webhook-timestamp": "The Unix second of this attempt",
@@ -21,10 +22,19 @@ HEADERS: Final[dict[str, Schema]] = {
         "X-OfferHub-Delivery": "The delivery's id: this event to this endpoint",
         "X-OfferHub-Attempt": "Which attempt this is: 1, 2, 3 …",
         "X-OfferHub-Signature": "`sha256=` and the HMAC of the body under the endpoint's secret, in hexadecimal",
+        _CHALLENGE: "While the endpoint has no `verified_at`: repeat it in a header of your answer to show that you want these",
     }.items()
 }
 _ANSWERS: Final = {
-    "2XX": {"description": "Received. Anything else, or nothing within ten seconds, is tried again."},
+    "2XX": {
+        "description": "Received. Anything else, or nothing within ten seconds, is tried again.",
+        "headers": {
+            _CHALLENGE: {
+                "description": "The one that came, if any: then the endpoint gets its `verified_at`",
+                "schema": {"type": "string"},
+            }
+        },
+    },
     "410": {"description": "The endpoint is gone for good: nothing is sent to it any more."},
 }
 

@@ -64,6 +64,7 @@ _WEBHOOK: Final[Shown] = {
     "order_mode": "parallel",
     "max_in_flight": None,
     "max_per_second": None,
+    "verified_at": None,
 }
 _DELIVERY: Final[Shown] = {
     "id": "whd_01ABC",
