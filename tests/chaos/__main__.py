@@ -12,7 +12,7 @@ import asyncpg
 
 from deploy.local.errors import LocalError
 from libs.common.persistence.migrate import migrate
-from tests.chaos import report
+from tests.chaos import hooks, hooks_report, report
 from tests.chaos.outage import Outage, suffer
 from tests.chaos.replays import Seen, Wish, replay_under_kills
 from tests.chaos.run import Options, Result, run
@@ -26,6 +26,8 @@ _BROKERS: Final = ("servers", "embedded")
 _OUTAGE_CLIENTS: Final = 64
 _OUTAGE_SECONDS: Final = 30.0
 _REPLAY: Final = Wish(events=50_000, kills=30)
+_HOOKS: Final = hooks.Wish(events=20_000, kills=60, followers=10, disconnects=500)
+_SOME_HOOKS: Final = hooks.Wish(events=4_000, kills=18, followers=5, disconnects=80)
 
 
 def main() -> int:
@@ -33,19 +35,29 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description="Kill processes under load, then check the books.")
     parser.add_argument("--broker", choices=_BROKERS, help="one of the two only; writes nothing")
     parser.add_argument("--replay", action="store_true", help="the replay only; writes nothing")
+    parser.add_argument("--webhooks", action="store_true", help="webhooks and streams only, all of it; writes their page")
     parser.add_argument("--kills", type=int, default=120, help="kills per broker")
     parser.add_argument("--seed", type=int, default=20, help="of the kills and of the clients' wishes")
     parser.add_argument("--clients", type=int, default=24)
     chosen = parser.parse_args()
     options = Options(kills=chosen.kills, seed=chosen.seed, clients=chosen.clients)
     try:
-        breaches = _replayed() if chosen.replay else _run_one(chosen.broker, options) if chosen.broker else _run_all(options)
+        breaches = _chosen(chosen, options)
     except LocalError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     for breach in breaches:
         _say(f"BREACH with --seed {options.seed} --kills {options.kills} --clients {options.clients}: {breach}")
     return 1 if breaches else 0
+
+
+def _chosen(chosen: argparse.Namespace, options: Options) -> list[str]:
+    if chosen.webhooks:
+        seen = asyncio.run(hooks.run(_HOOKS, _say))
+        hooks_report.write(seen)
+        _say(f"written: {hooks_report.PATH}")
+        return seen.breaches()
+    return _replayed() if chosen.replay else _run_one(chosen.broker, options) if chosen.broker else _run_all(options)
 
 
 def _replayed() -> list[str]:
@@ -62,9 +74,12 @@ def _run_all(options: Options) -> list[str]:
     results = [asyncio.run(run(broker, options, _say)) for broker in _BROKERS]
     outage = asyncio.run(_outage())
     replayed = _replay()
+    hooked = asyncio.run(hooks.run(_SOME_HOOKS, _say))
     report.write(results, outage, replayed, options)
     _say(f"written: {report.PATH}")
-    return [breach for result in results for breach in _found(result)] + outage.breaches() + replayed.breaches()
+    return (
+        [breach for result in results for breach in _found(result)] + outage.breaches() + replayed.breaches() + hooked.breaches()
+    )
 
 
 def _replay() -> Seen:

@@ -47,6 +47,7 @@ _METHOD: Final = """
 
     make chaos                                              # all of this, and this page; exits 1 on a breach
     .venv/bin/python -m tests.chaos --replay                # the replay only; writes nothing
+    .venv/bin/python -m tests.chaos --webhooks              # deliveries and streams; writes docs/reliability-webhooks.md
     .venv/bin/python -m tests.chaos --broker embedded       # one broker only; writes nothing
     .venv/bin/python -m tests.chaos --seed 7 --clients 16   # another plan
 
