@@ -139,7 +139,12 @@ class Courier:
             await deliveries.release(connection, claimed)
 
     async def keep_house(self) -> Backlog:
-        """Cancel what was on its way to endpoints that were deleted, forget old counts, and look at what is left."""
+        """Cancel what was on its way to endpoints that were deleted, forget old counts, and look at what is left.
+
+        Raises:
+            PostgresError: not now; what was not done is done the next time.
+        """
+        await deliveries.analyze_due(self.pool)
         canceled, last = 0, ORPHANS_AT_ONCE
         while last == ORPHANS_AT_ONCE:
             last = await deliveries.cancel_orphans(self.pool, limit=ORPHANS_AT_ONCE)

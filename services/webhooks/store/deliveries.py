@@ -225,6 +225,16 @@ async def cancel_orphans(pool: asyncpg.Pool, *, limit: int) -> int:
     return int(status.rsplit(" ", 1)[1])
 
 
+async def analyze_due(pool: asyncpg.Pool) -> bool:
+    """Have Postgres look at the due table if it never has while there was something in it; tell whether it did.
+
+    Raises:
+        LockNotAvailableError: somebody else holds the table: try again later.
+    """
+    was_analyzed: bool = await pool.fetchval("SELECT analyze_due()")
+    return was_analyzed
+
+
 async def backlog(pool: asyncpg.Pool) -> tuple[int, datetime | None, datetime | None]:
     """Return (deliveries pending, when the first of them is due, since when the oldest early event waits)."""
     record = (await pool.fetch(_BACKLOG))[0]

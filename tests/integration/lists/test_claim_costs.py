@@ -11,14 +11,14 @@ import asyncpg
 import pytest
 
 from libs.common.kernel.ids import Tenant
-from services.webhooks.store import claims
+from services.webhooks.store import claims, deliveries
 from services.webhooks.store.delivery_rows import DELIVERIES, DeliveryRow
 from services.webhooks.store.endpoint_rows import ENDPOINTS
 from services.webhooks.store.log_rows import EVENT_LOG
 from tests.integration.lists.conftest import OpenPool
 from tests.support import lists
 from tests.support.costs import analyze
-from tests.support.dispatching import BEGIN, DueTable
+from tests.support.dispatching import BEGIN, LEASE, DueTable
 from tests.support.plans import Explaining
 
 pytestmark = pytest.mark.integration
@@ -95,3 +95,35 @@ async def test_a_claim_costs_as_much_as_there_are_endpoints_with_work(
     rows, buffers = await _cost(table, pool_of)
     assert rows <= 10 * len(made), f"came by {rows} rows"
     assert buffers <= 40 * len(made), f"looked at {buffers} blocks"
+
+
+@pytest.mark.parametrize("mode", ["parallel", "fifo", "per_aggregate"])
+async def test_a_table_that_was_never_analysed_costs_no_more(
+    owner: asyncpg.Connection, pool_of: OpenPool, tenant: Tenant, mode: str
+) -> None:
+    """As on a new installation: 40 endpoints with work, one of them with half of it, and Postgres never looked at the table."""
+    await owner.execute("DELETE FROM webhooks.deliveries")
+    await owner.execute("DELETE FROM pg_statistic WHERE starelid = 'webhooks.deliveries_pending'::regclass")
+    await owner.execute("SET search_path TO webhooks")
+    table = DueTable(owner, tenant)
+    made = [await table.endpoint(mode) for _ in range(40)]
+    waiting = [
+        lists.delivery(
+            tenant, made[place % 40 if place % 2 else 0], place, "PENDING", moment=BEGIN, aggregate=f"order:{place % 7}"
+        )
+        for place in range(1, 4 * ROWS)
+    ]
+    await lists.put(owner, "webhooks", EVENT_LOG, [lists.event(tenant, row.position) for row in waiting])
+    await lists.put(owner, "webhooks", DELIVERIES, waiting)
+    async with pool_of("webhooks") as pool:
+        assert await deliveries.analyze_due(pool)
+        assert not await deliveries.analyze_due(pool)
+        explaining = Explaining(pool)
+        service = DueTable(explaining, tenant)  # type: ignore[arg-type] # it reads like a connection
+        await service.claim(limit=LIMIT, slots=128)
+        table.now += 2 * LEASE
+        claimed = (await table.claim(limit=LIMIT)).deliveries
+        await service.record(claimed[0], "DELIVERED")
+    claiming, recording = explaining.costs
+    assert claiming.rows_read <= 20 * len(made) * LIMIT, f"came by {claiming.rows_read} rows"
+    assert recording.rows_read <= 20, f"came by {recording.rows_read} rows"
