@@ -24,7 +24,7 @@ from libs.common.messaging.rpc import RpcClient
 from libs.common.messaging.worker import database_url
 from libs.common.observability.health import HealthServer
 from libs.common.persistence.gathering import TROUBLE
-from libs.common.persistence.pool import open_pool
+from libs.common.persistence.pool import PATIENCE_SECONDS, open_pool
 from services.gateway.clients.attempts import Attempts
 from services.gateway.clients.counters import LocalCounter, RedisCounter
 from services.gateway.clients.notices import Notices
@@ -166,7 +166,13 @@ class Gateway:
         """Open everything. The broker may come later: until then requests that need it are told so."""
         settings = self._settings
         url = database_url(settings, "gateway")
-        self.pool = await open_pool(url, schema="gateway", size=settings.pool_size, application="offerhub-gateway")
+        self.pool = await open_pool(
+            url,
+            schema="gateway",
+            size=settings.pool_size,
+            application="offerhub-gateway",
+            patience_seconds=PATIENCE_SECONDS,
+        )
         await self.link.start()
         keys, requests = Keys(self.pool), Requests(self.pool, self._clock)
         self.leftovers = Leftovers(self.pool, self._clock)

@@ -10,6 +10,7 @@ from typing import Final
 from libs.common.contracts.catalog import EVENTS
 from libs.common.messaging.batch import Decided, Schema
 from libs.common.messaging.worker import Loop, Parts, Service
+from libs.common.persistence.letters import Letterbox
 from libs.common.persistence.sealing import KeyRing
 from services.webhooks.clients.names import LookUp, system_look_up
 from services.webhooks.clients.sender import open_sender
@@ -57,6 +58,7 @@ def build(settings: WebhooksSettings, *, look_up: LookUp | None = None) -> Servi
         ValueError: the ring of secret keys is malformed.
     """
     ring = KeyRing.parse(settings.secret_keys.get_secret_value(), entropy=os.urandom)
+    letters = Letterbox.parse(settings.secret_keys.get_secret_value())
     wake, asked = asyncio.Event(), asyncio.Event()
     names = look_up or system_look_up()
     hosts = Hosts(names, allow_private=settings.allow_private)
@@ -81,17 +83,18 @@ def build(settings: WebhooksSettings, *, look_up: LookUp | None = None) -> Servi
         name="webhooks",
         schema=Schema(tables=LOCK_ORDER, committed=committed),
         use_cases={
-            "CreateEndpoint": CreateEndpointUseCase(ring, hosts.problem),
+            "CreateEndpoint": CreateEndpointUseCase(ring, letters, hosts.problem),
             "UpdateEndpoint": UpdateEndpointUseCase(hosts.problem, timedelta(seconds=settings.lease_seconds)),
             "SendTestEvent": send_test_event,
             "ResendDelivery": resend_delivery,
             "StartReplay": start_replay,
             "SteerReplay": steer_replay,
-            "RotateSecret": RotateSecretUseCase(ring),
+            "RotateSecret": RotateSecretUseCase(ring, letters),
             "DeleteEndpoint": delete_endpoint,
             **{name: LogEvent(name) for name in EVENTS},
         },
         readers={
+            "GetAddress": readers.AddressReader(letters.address).get_address,
             "GetEndpoint": readers.get_endpoint,
             "ListEndpoints": readers.list_endpoints,
             "ListDeliveries": readers.list_deliveries,
@@ -136,6 +139,7 @@ def _dispatching(settings: WebhooksSettings, ring: KeyRing, wake: asyncio.Event,
                 courier,
                 wake,
                 concurrency=settings.concurrency,
+                tenant_max=settings.tenant_concurrency,
                 lane_max=settings.endpoint_concurrency,
                 poll_seconds=settings.poll_seconds,
                 housekeeping_seconds=settings.housekeeping_seconds,

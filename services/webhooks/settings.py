@@ -29,6 +29,8 @@ class WebhooksSettings(ServiceSettings):
     """Between two looks for deliveries whose endpoint was deleted."""
     concurrency: int = Field(128, validation_alias="OFFERHUB_WEBHOOK_CONCURRENCY", ge=1, le=10_000)
     """Deliveries under way at once in one process."""
+    tenant_concurrency: int = Field(64, validation_alias="OFFERHUB_WEBHOOK_TENANT_CONCURRENCY", ge=1)
+    """Of those, how many may go to one tenant's endpoints, however many it has."""
     endpoint_concurrency: int = Field(16, validation_alias="OFFERHUB_WEBHOOK_ENDPOINT_CONCURRENCY", ge=1)
     """Of those, how many may go to one endpoint, however well it does."""
     breaker_failures: int = Field(10, validation_alias="OFFERHUB_WEBHOOK_BREAKER_FAILURES", ge=1)

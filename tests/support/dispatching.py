@@ -67,9 +67,11 @@ class DueTable:
         await DELIVERIES.insert(self.owner, made)
         return made
 
-    async def claim(self, *, slots: int = 16, limit: int = 4, lanes: Mapping[LaneKey, LaneRoom] | None = None) -> Claims:
+    async def claim(
+        self, *, slots: int = 16, limit: int = 4, lanes: Mapping[LaneKey, LaneRoom] | None = None, tenant_max: int = 1_000
+    ) -> Claims:
         """Claim as a process does that has so many slots; its lanes have `limit` each unless told otherwise."""
-        room = Room(slots, slots, slots, lanes or {}, limit)
+        room = Room(slots, slots, slots, lanes or {}, limit, tenant_max)
         found = await claims.claim(
             self.owner, now=self.now, token=new_id("whd"), lease_until=self.now + LEASE, room=room, breaker=NEVER
         )

@@ -29,7 +29,7 @@ from libs.common.observability.health import HealthServer
 from libs.common.observability.logging import start_logging
 from libs.common.observability.tracing import start_tracing
 from libs.common.persistence import inbox
-from libs.common.persistence.pool import open_pool, role_url
+from libs.common.persistence.pool import PATIENCE_SECONDS, open_pool, role_url
 from libs.common.settings import ServiceSettings
 
 START_SECONDS: Final = 30.0
@@ -97,6 +97,7 @@ class Worker:
             schema=service.name,
             size=settings.pool_size,
             application=f"offerhub-{service.name}",
+            patience_seconds=PATIENCE_SECONDS,
         )
         await self.link.start()
         await self.link.wait_up(START_SECONDS)

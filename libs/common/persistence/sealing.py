@@ -34,22 +34,13 @@ class KeyRing:
         Raises:
             ValueError: a key is malformed or named twice; the message never shows one.
         """
-        ciphers: dict[str, AESGCM] = {}
-        for place, part in enumerate(text.split(","), 1):
-            match = _KEY.fullmatch(part.strip())
-            if match is None:
-                raise ValueError(f"key {place} is not written as keyid:64 hex digits")
-            key_id, key = match.groups()
-            if key_id in ciphers:
-                raise ValueError(f"key id {key_id} is named twice")
-            ciphers[key_id] = AESGCM(bytes.fromhex(key))
-        return cls(ciphers, entropy)
+        return cls({key_id: AESGCM(key) for key_id, key in read_keys(text).items()}, entropy)
 
     def seal(self, plain: bytes, *owner: str) -> bytes:
         """Encrypt; `owner` names the row it belongs to, and only the same names open it."""
         key_id, cipher = next(iter(self.ciphers.items()))
         nonce = self.entropy(NONCE_BYTES)
-        return bytes([len(key_id)]) + key_id.encode() + nonce + cipher.encrypt(nonce, plain, _associated(owner))
+        return bytes([len(key_id)]) + key_id.encode() + nonce + cipher.encrypt(nonce, plain, associated(owner))
 
     def open(self, sealed: bytes, *owner: str) -> bytes:
         """Decrypt what `seal` made for this owner.
@@ -64,10 +55,29 @@ class KeyRing:
             raise InvariantViolationError(f"no key {key_id} on the ring")
         nonce, ciphertext = sealed[start : start + NONCE_BYTES], sealed[start + NONCE_BYTES :]
         try:
-            return cipher.decrypt(nonce, ciphertext, _associated(owner))
+            return cipher.decrypt(nonce, ciphertext, associated(owner))
         except InvalidTag:
             raise InvariantViolationError(f"a secret under key {key_id} does not belong to {'/'.join(owner)}") from None
 
 
-def _associated(owner: tuple[str, ...]) -> bytes:
+def read_keys(text: str) -> dict[str, bytes]:
+    """Read `keyid:hex64[,keyid:hex64]`, in this order.
+
+    Raises:
+        ValueError: a key is malformed or named twice; the message never shows one.
+    """
+    keys: dict[str, bytes] = {}
+    for place, part in enumerate(text.split(","), 1):
+        match = _KEY.fullmatch(part.strip())
+        if match is None:
+            raise ValueError(f"key {place} is not written as keyid:64 hex digits")
+        key_id, key = match.groups()
+        if key_id in keys:
+            raise ValueError(f"key id {key_id} is named twice")
+        keys[key_id] = bytes.fromhex(key)
+    return keys
+
+
+def associated(owner: tuple[str, ...]) -> bytes:
+    """Write down the row or the like that a secret belongs to, as what is authenticated with it."""
     return "\x1f".join(owner).encode()

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 import msgspec
 
 from libs.common.contracts.commands.webhooks import CreateEndpoint, RotateSecret
-from libs.common.contracts.replies.webhooks import Endpoint, SecretRotation
+from libs.common.contracts.queries.webhooks import GetAddress
+from libs.common.contracts.replies.webhooks import Address, Endpoint, SecretRotation
 from libs.common.kernel.ids import Tenant, sibling_id
 from libs.common.kernel.webhook_keys import signing_key
+from libs.common.persistence.letters import seal_for
 from services.gateway.domain.answers import Answer, resource
 from services.gateway.domain.webhook_secrets import mint
 from services.gateway.handlers.services import Services
@@ -56,11 +58,12 @@ class NewSecret:
     stage_seconds: int
 
 
+_addresses: msgspec.json.Decoder[Address] = msgspec.json.Decoder(Address)
 _fields: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class RegisterWebhook:
-    """Sends the secret to the webhooks service and composes the answer here, so that no stored reply ever holds it."""
+    """Seals the secret for the webhooks service and composes the answer here: neither the bus nor a stored reply holds it."""
 
     def __init__(self, services: Services, *, pepper: bytes) -> None:
         """Make missing secrets under this pepper."""
@@ -74,15 +77,17 @@ class RegisterWebhook:
             RefusedError: a field is not allowed. ApiError: no answer.
         """
         secret = mint(self._pepper, command_id) if new.secret is None else new.secret
+        endpoint_id = sibling_id("wh", command_id)
         command = CreateEndpoint(
-            sibling_id("wh", command_id),
+            endpoint_id,
             new.url,
             new.events,
-            secret,
+            "",
             new.description,
             new.order_mode,
             new.max_in_flight,
             new.max_per_second,
+            await self._letter(secret, tenant, endpoint_id),
         )
         reply = await self._services.command("webhooks", command, tenant=tenant, command_id=command_id)
         return _with_keys(reply.result, secret, is_ours=new.secret is None)
@@ -94,9 +99,14 @@ class RegisterWebhook:
             RefusedError: there is no such endpoint, or it can't be now. ApiError: no answer.
         """
         secret = mint(self._pepper, command_id) if new.secret is None else new.secret
-        command = RotateSecret(new.webhook_id, secret, new.overlap_seconds, new.stage_seconds)
+        letter = await self._letter(secret, tenant, new.webhook_id)
+        command = RotateSecret(new.webhook_id, "", new.overlap_seconds, new.stage_seconds, letter)
         reply = await self._services.command("webhooks", command, tenant=tenant, command_id=command_id)
         return _with_keys(reply.result, secret, is_ours=new.secret is None)
+
+    async def _letter(self, secret: str, tenant: Tenant, endpoint_id: str) -> str:
+        found = await self._services.query("webhooks", GetAddress(), tenant=tenant)
+        return seal_for(_addresses.decode(found).address, secret, tenant, endpoint_id)
 
 
 def _with_keys(result: msgspec.Raw, secret: str, *, is_ours: bool) -> Answer:

@@ -128,6 +128,8 @@ class Room:
     new_slots: int
     lanes: Mapping[LaneKey, "LaneRoom"]
     default: int
+    tenant_max: int
+    """Under way at once to one tenant's endpoints."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,7 @@ class LaneRoom:
     """Where to go on looking at its aggregates."""
 
 
-def room(lanes: Mapping[LaneKey, Lane], *, concurrency: int, ceiling: int, now: float) -> Room:
+def room(lanes: Mapping[LaneKey, Lane], *, concurrency: int, tenant_max: int, ceiling: int, now: float) -> Room:
     """Share a process out; a quarter of its slots is kept for lanes whose endpoints answer, another for first deliveries."""
     stand = {
         key: LaneRoom(int(lane.limit), len(lane.started), lane.has_claim(now), lane.is_known, lane.place)
@@ -155,4 +157,4 @@ def room(lanes: Mapping[LaneKey, Lane], *, concurrency: int, ceiling: int, now: 
     quarter = concurrency // 4
     new_slots = min(max(concurrency - quarter - slow, 0), slots)
     open_slots = min(max(concurrency - 2 * quarter - slow, 0), slots)
-    return Room(slots, open_slots, new_slots, stand, min(START, ceiling))
+    return Room(slots, open_slots, new_slots, stand, min(START, ceiling), tenant_max)

@@ -32,6 +32,8 @@ class Dispatcher:
     wake: asyncio.Event
     """Set by whoever made deliveries; without it they are found within `poll_seconds`."""
     concurrency: int
+    tenant_max: int
+    """Of those, how many may go to one tenant's endpoints."""
     lane_max: int
     """Of those, how many may go to one endpoint, however well it does."""
     poll_seconds: float
@@ -73,7 +75,7 @@ class Dispatcher:
 
     async def _claim(self) -> list[Claimed]:
         now = asyncio.get_running_loop().time()
-        available = room(self._lanes, concurrency=self.concurrency, ceiling=self.lane_max, now=now)
+        available = room(self._lanes, concurrency=self.concurrency, tenant_max=self.tenant_max, ceiling=self.lane_max, now=now)
         if not available.slots:
             return []
         found = await self.courier.claim(available)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from libs.common.contracts.commands.webhooks import CreateEndpoint
 from libs.common.contracts.events.webhooks import EndpointEvent
 from libs.common.messaging.use_cases import Announce, Context, Decision, refuse
+from libs.common.persistence.letters import Letterbox
 from libs.common.persistence.sealing import KeyRing
 from libs.common.persistence.state import Needs, State
 from services.webhooks.domain.endpoints import ENDPOINTS_MAX, Problem, description_problem, filters_problem, pace_problem
@@ -18,9 +19,10 @@ from services.webhooks.store.endpoint_rows import ENDPOINTS, SECRETS, SUBSCRIPTI
 
 @dataclass(frozen=True, slots=True)
 class CreateEndpointUseCase:
-    """Needs a ring to seal secrets with. The reply never holds one: the inbox keeps replies."""
+    """Opens the secret's letter, and seals it with a ring. The reply never holds one: the inbox keeps replies."""
 
     ring: KeyRing
+    letters: Letterbox
     url_problem: Callable[[str], Problem | None]
 
     def needs(self, message: CreateEndpoint, context: Context) -> Needs:
@@ -32,15 +34,16 @@ class CreateEndpointUseCase:
         known = state.get(ENDPOINTS, (context.tenant, message.endpoint_id))
         if known is not None:
             return Decision(reply=endpoint_view(known))
-        problem = self._problem(message)
+        secret = self.letters.open(message.letter, context.tenant, message.endpoint_id) if message.letter else message.secret
+        problem = self._problem(message, secret)
         if problem is not None:
             return Decision(reply=not_allowed(problem))
         if len(state.under(SUBSCRIPTIONS, (context.tenant,))) >= ENDPOINTS_MAX:
             return refuse("INVALID_STATE", f"There are {ENDPOINTS_MAX} webhook endpoints already; delete one first")
-        return self._registered(message, context)
+        return self._registered(message, secret, context)
 
-    def _problem(self, message: CreateEndpoint) -> Problem | None:
-        secret = secret_problem(message.secret)
+    def _problem(self, message: CreateEndpoint, secret: str) -> Problem | None:
+        trouble = secret_problem(secret)
         return (
             self.url_problem(message.url)
             or filters_problem(message.events)
@@ -50,10 +53,10 @@ class CreateEndpointUseCase:
                 max_in_flight=message.max_in_flight,
                 max_per_second=message.max_per_second,
             )
-            or (None if secret is None else Problem("secret", secret))
+            or (None if trouble is None else Problem("secret", trouble))
         )
 
-    def _registered(self, message: CreateEndpoint, context: Context) -> Decision:
+    def _registered(self, message: CreateEndpoint, secret: str, context: Context) -> Decision:
         tenant, events = context.tenant, tuple(dict.fromkeys(message.events))
         endpoint = EndpointRow(
             tenant=tenant,
@@ -69,7 +72,7 @@ class CreateEndpointUseCase:
             max_in_flight=message.max_in_flight,
             max_per_second=message.max_per_second,
         )
-        sealed = self.ring.seal(message.secret.encode(), tenant, endpoint.id)
+        sealed = self.ring.seal(secret.encode(), tenant, endpoint.id)
         event = EndpointEvent(endpoint.id, endpoint.url)
         return Decision(
             reply=endpoint_view(endpoint),

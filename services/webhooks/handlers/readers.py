@@ -1,6 +1,7 @@
 """What the webhooks service answers when it is asked: one reader per kind of question."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import asyncpg
 import msgspec
@@ -9,6 +10,7 @@ from libs.common.contracts.catalog import EVENTS
 from libs.common.contracts.event_filters import asks_for
 from libs.common.contracts.queries.webhooks import (
     FindPosition,
+    GetAddress,
     GetEndpoint,
     GetEvent,
     ListDeliveries,
@@ -17,7 +19,7 @@ from libs.common.contracts.queries.webhooks import (
     ReadLog,
 )
 from libs.common.contracts.replies.common import Page
-from libs.common.contracts.replies.webhooks import LoggedEvent
+from libs.common.contracts.replies.webhooks import Address, LoggedEvent
 from libs.common.kernel.clock import read_instant
 from libs.common.kernel.errors import Refusal, invalid
 from libs.common.messaging.lists import LIMIT_MAX, page_of, read_bounds
@@ -26,6 +28,17 @@ from services.webhooks.domain.bodies import read_body
 from services.webhooks.domain.deliveries import DeliveryState
 from services.webhooks.handlers.views import delivery_view, endpoint_view, no_endpoint, no_event
 from services.webhooks.store import reads
+
+
+@dataclass(frozen=True, slots=True)
+class AddressReader:
+    """Tells everybody the same address."""
+
+    address: str
+
+    async def get_address(self, _: asyncpg.Pool, asked: Sequence[Asked[GetAddress]]) -> Answers:
+        """Answer with what secrets for this service are sealed with."""
+        return [Address(self.address)] * len(asked)
 
 
 async def get_endpoint(pool: asyncpg.Pool, asked: Sequence[Asked[GetEndpoint]]) -> Answers:

@@ -10,6 +10,7 @@ from libs.common.contracts.events.webhooks import EndpointEvent
 from libs.common.contracts.replies.webhooks import SecretRotation
 from libs.common.kernel.clock import wire_time
 from libs.common.messaging.use_cases import Announce, Context, Decision, refuse
+from libs.common.persistence.letters import Letterbox
 from libs.common.persistence.sealing import KeyRing
 from libs.common.persistence.state import Needs, State
 from services.webhooks.domain.endpoints import Problem
@@ -22,9 +23,10 @@ from services.webhooks.store.endpoint_rows import ENDPOINTS, SECRETS, EndpointRo
 
 @dataclass(frozen=True, slots=True)
 class RotateSecretUseCase:
-    """Needs a ring to seal secrets with. The reply never holds one: the inbox keeps replies."""
+    """Opens the secret's letter, and seals it with a ring. The reply never holds one: the inbox keeps replies."""
 
     ring: KeyRing
+    letters: Letterbox
 
     def needs(self, message: RotateSecret, context: Context) -> Needs:
         """Lock the endpoint and see its secrets."""
@@ -37,15 +39,19 @@ class RotateSecretUseCase:
         endpoint, secrets = state.get(ENDPOINTS, key), state.under(SECRETS, key)
         if endpoint is None:
             return Decision(reply=no_endpoint(message.endpoint_id))
-        problem = secret_problem(message.secret)
+        secret = self.letters.open(message.letter, *key) if message.letter else message.secret
+        problem = secret_problem(secret)
         if problem is not None:
             return Decision(reply=not_allowed(Problem("secret", problem)))
         obstacle = rotation_problem(secrets, context.now)
         if obstacle is not None:
             return refuse("INVALID_STATE", obstacle, current_state="ROTATING")
-        return self._rotated(endpoint, secrets, message, context)
+        sealed = self.ring.seal(secret.encode(), endpoint.tenant, endpoint.id)
+        return self._rotated(endpoint, secrets, message, sealed, context)
 
-    def _rotated(self, endpoint: EndpointRow, secrets: Sequence[SecretRow], message: RotateSecret, context: Context) -> Decision:
+    def _rotated(
+        self, endpoint: EndpointRow, secrets: Sequence[SecretRow], message: RotateSecret, sealed: bytes, context: Context
+    ) -> Decision:
         times = turn(context.now, stage_seconds=message.stage_seconds, overlap_seconds=message.overlap_seconds)
         changed = msgspec.structs.replace(endpoint, sequence=endpoint.sequence + 1, updated_at=context.now)
         signing = live(secrets, context.now)
@@ -54,7 +60,7 @@ class RotateSecretUseCase:
             tenant=endpoint.tenant,
             endpoint_id=endpoint.id,
             number=1 + max(secret.number for secret in secrets),
-            sealed=self.ring.seal(message.secret.encode(), endpoint.tenant, endpoint.id),
+            sealed=sealed,
             created_at=context.now,
             primary_at=times.signs_from,
             retires_at=None,

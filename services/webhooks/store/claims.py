@@ -100,9 +100,9 @@ _DUE: Final = """
 )"""
 
 # Tenants take turns, and within a tenant its lanes: the first delivery of each, then the second of each; what is under way has
-# had its turn. Slots that are kept for quick lanes are given to no other, and of the rest some are kept for the first delivery
-# to an endpoint of which nothing is known. A lease is looked at again under the row lock, because another dispatcher may have
-# taken it since.
+# had its turn, and nobody has more turns than one tenant may have under way. Slots that are kept for quick lanes are given to no
+# other, and of the rest some are kept for the first delivery to an endpoint of which nothing is known. A lease is looked at again
+# under the row lock, because another dispatcher may have taken it since.
 _TURNS: Final = """
 , load AS (
     SELECT tenant, sum(busy) AS busy FROM stand GROUP BY tenant
@@ -118,7 +118,7 @@ _TURNS: Final = """
     SELECT f.*, count(*) FILTER (WHERE f.is_first) OVER () AS firsts,
            count(*) FILTER (WHERE f.is_first) OVER turns AS first_place,
            count(*) FILTER (WHERE NOT f.is_first AND NOT f.is_quick) OVER turns AS open_place
-      FROM fair f WINDOW turns AS (ORDER BY f.tenant_turn, f.next_attempt_at, f.tenant, f.id)
+      FROM fair f WHERE f.tenant_turn <= $17::bigint WINDOW turns AS (ORDER BY f.tenant_turn, f.next_attempt_at, f.tenant, f.id)
 ), chosen AS (
     SELECT d.tenant, d.endpoint_id, d.id
       FROM deliveries d
@@ -192,6 +192,7 @@ async def claim(
         room.new_slots,
         breaker.failures,
         AGGREGATES_LOOKED_AT,
+        room.tenant_max,
     )
     claimed = [Claimed(*record[:16]) for record in records if record[16] is None]
     return Claims(claimed, [Scan((record[0], record[1]), record[16], record[17]) for record in records if record[16] is not None])

@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
+import aio_pika
 import asyncpg
 import httpx
 import msgspec
 import pytest
 
+from libs.common.contracts.topology import Topology
 from libs.common.kernel.webhook_keys import signing_key, spelled_key, standard_key
 from libs.common.persistence.sealing import KeyRing
 from services.gateway.handlers.register_webhook import RegisteredEndpoint, RotatedSecret
@@ -99,6 +101,30 @@ async def test_the_secret_is_in_the_database_sealed_and_not_otherwise(
     assert {"webhooks.endpoints.id", "webhooks.inbox.reply"} <= await places(owner, made["id"].encode())
     needles = {*spellings(secret.encode()), *spellings(standard_key(secret)), *spellings(made["signing_key"].encode())}
     assert await places(owner, *needles) == set()
+
+
+@pytest.mark.parametrize("kind", BODIES)
+async def test_the_secret_is_on_the_bus_in_a_letter_and_not_otherwise(served: Served, config: GatewaySettings, kind: str) -> None:
+    """Everything that goes to the webhooks service is copied into a queue of ours, as a tap on the broker would."""
+    topology = Topology(config.bus_prefix, config.queue_expires_ms)
+    async with await aio_pika.connect(config.amqp_url.get_secret_value()) as connection:
+        channel = await connection.channel()
+        tap = await channel.declare_queue(exclusive=True)
+        for exchange in (topology.commands.name, topology.queries.name):
+            await tap.bind(exchange, "webhooks")
+        made = (await register(served, BODIES[kind])).json()["data"]
+        rotated = await served.client.post(f"/webhooks/{made['id']}/rotate-secret", json={"secret": "the-next-of-the-caller"})
+        assert rotated.status_code == 201, rotated.text
+        seen = b""
+        while (message := await tap.get(fail=False)) is not None:
+            seen += message.body
+    assert made["id"].encode() in seen
+    assert b"CreateEndpoint" in seen
+    assert b"RotateSecret" in seen
+    secrets = (made.get("secret") or str(BODIES[kind].get("secret")), "the-next-of-the-caller")
+    for secret in secrets:
+        needles = {*spellings(secret.encode()), *spellings(standard_key(secret)), signing_key(secret).encode()}
+        assert not [needle for needle in needles if needle in seen]
 
 
 @pytest.mark.parametrize("body", [{}, {"secret": "the-next-secret-of-the-caller"}], ids=["made-by-us", "text"])

@@ -1,6 +1,7 @@
 """Endpoints that hang or fail keep nobody else waiting, and lose nothing that waits for them."""
 
 import itertools
+from collections import Counter
 
 import asyncpg
 import msgspec
@@ -12,7 +13,11 @@ from libs.common.contracts.queries.webhooks import GetEndpoint
 from libs.common.contracts.replies.webhooks import Endpoint
 from libs.common.kernel.ids import Tenant, new_id
 from services.webhooks.app import build
+from services.webhooks.domain.attempts import LaneKey
+from services.webhooks.domain.lanes import LaneRoom, Room
 from services.webhooks.settings import WebhooksSettings
+from services.webhooks.store import claims
+from tests.support.dispatching import LEASE, NEVER, DueTable, lane_room
 from tests.support.events import event, publish
 from tests.support.receiver import Receiver, receiving, saying
 from tests.support.webhooks import logged, register, states
@@ -102,6 +107,26 @@ async def test_a_tenant_with_many_endpoints_does_not_take_the_turns_of_one_with_
             await _has(owner, many, endpoint.id, "DELIVERED", 2)
     places = [place for place, request in enumerate(receiver.received) if request.path.endswith("/lone")]
     assert max(places) < 8
+
+
+async def test_no_tenant_has_more_under_way_than_it_may(schema: asyncpg.Connection, tenant: Tenant) -> None:
+    """Twenty endpoints with work, and room for all of it: one tenant gets what it may have, and the other its own."""
+    rival = DueTable(schema, Tenant(f"{new_id('req')}:live"))
+    few = DueTable(schema, tenant)
+    many = [await rival.endpoint("parallel") for _ in range(20)]
+    mine = await few.endpoint("parallel")
+    await rival.log(["order:a", "order:b"], many)
+    await few.log(["order:a"], [mine])
+    busy: dict[LaneKey, LaneRoom] = {(rival.tenant, many[0]): lane_room(limit=8, busy=4, is_known=True, is_quick=True)}
+    claimed = await claims.claim(
+        schema,
+        now=rival.now,
+        token=new_id("whd"),
+        lease_until=rival.now + LEASE,
+        room=Room(128, 128, 128, busy, 4, tenant_max=10),
+        breaker=NEVER,
+    )
+    assert Counter(item.tenant for item in claimed.deliveries) == {rival.tenant: 6, tenant: 1}
 
 
 async def test_a_parked_backlog_burns_no_attempts_and_catches_up(

@@ -12,6 +12,7 @@ from libs.common.kernel.errors import Refusal
 from libs.common.kernel.ids import Tenant, new_id
 from libs.common.kernel.webhook_keys import signing_key
 from libs.common.messaging.use_cases import Context, Decision
+from libs.common.persistence.letters import Letterbox, seal_for
 from libs.common.persistence.sealing import KeyRing
 from libs.common.persistence.state import State
 from services.webhooks.domain.endpoints import ENDPOINTS_MAX
@@ -29,13 +30,14 @@ def _zeros(count: int) -> bytes:
 
 
 RING = KeyRing.parse(f"k:{'33' * 32}", entropy=_zeros)
+LETTERS = Letterbox.parse(f"k:{'33' * 32}")
 
 
 async def _nowhere(_: str) -> list[str]:
     raise OSError
 
 
-CREATE = CreateEndpointUseCase(RING, Hosts(_nowhere, allow_private=False).problem)
+CREATE = CreateEndpointUseCase(RING, LETTERS, Hosts(_nowhere, allow_private=False).problem)
 
 
 def _create(url: str = "https://x.test/h", events: tuple[str, ...] = ("*",), secret: str = "free-text") -> CreateEndpoint:
@@ -88,6 +90,20 @@ def test_what_is_stored_is_sealed_for_this_endpoint() -> None:
     assert secret is not None
     assert b"free-text" not in secret.sealed
     assert RING.open(secret.sealed, TENANT, "wh_1") == b"free-text"
+
+
+@pytest.mark.parametrize(("secret", "field"), [("free-text", None), ("short", "secret")])
+def test_a_secret_comes_in_a_letter_for_this_endpoint(secret: str, field: str | None) -> None:
+    state, letter = State(), seal_for(LETTERS.address, secret, TENANT, "wh_1")
+    decision = CREATE.decide(state, CreateEndpoint("wh_1", "https://x.test/h", ("*",), "", letter=letter), CONTEXT)
+    if field is not None:
+        assert isinstance(decision.reply, Refusal)
+        assert decision.reply.details["fields"][0]["field"] == field
+        return
+    _apply(state, decision)
+    kept = state.get(SECRETS, (TENANT, "wh_1", 1))
+    assert kept is not None
+    assert RING.open(kept.sealed, TENANT, "wh_1") == secret.encode()
 
 
 def test_events_named_twice_are_kept_once() -> None:

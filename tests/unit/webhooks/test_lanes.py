@@ -103,8 +103,8 @@ def test_the_last_quarter_is_for_those_who_answer_quickly() -> None:
     for number in range(60):
         hung.started[f"whd_{number}", "t"] = 0.0
     lanes = {("a", "hung"): hung, ("b", "quick"): quick, ("b", "strange"): strange}
-    at_first = room(lanes, concurrency=80, ceiling=16, now=SLOW_SECONDS / 2)
-    later = room(lanes, concurrency=80, ceiling=16, now=SLOW_SECONDS * 2)
+    at_first = room(lanes, concurrency=80, tenant_max=80, ceiling=16, now=SLOW_SECONDS / 2)
+    later = room(lanes, concurrency=80, tenant_max=80, ceiling=16, now=SLOW_SECONDS * 2)
     assert (at_first.slots, at_first.open_slots, at_first.new_slots) == (20, 20, 20)
     assert (later.slots, later.open_slots, later.new_slots, later.default) == (20, 0, 0, START)
     assert [later.lanes[key].is_quick for key in lanes] == [False, True, False]
@@ -117,5 +117,5 @@ def test_no_more_is_given_than_there_is(concurrency: int, lanes: list[tuple[bool
         made["t", f"wh_{number}"] = lane = Lane(16)
         lane.is_proven = is_proven
         lane.started.update({(f"whd_{place}", "t"): started for place in range(busy)})
-    given_room = room(made, concurrency=concurrency, ceiling=16, now=3.0)
+    given_room = room(made, concurrency=concurrency, tenant_max=concurrency, ceiling=16, now=3.0)
     assert 0 <= given_room.open_slots <= given_room.new_slots <= given_room.slots <= concurrency

@@ -12,6 +12,7 @@ from libs.common.contracts.replies.webhooks import SecretRotation
 from libs.common.kernel.errors import Refusal
 from libs.common.kernel.ids import Tenant, new_id
 from libs.common.messaging.use_cases import Context, Decision
+from libs.common.persistence.letters import Letterbox, seal_for
 from libs.common.persistence.sealing import KeyRing
 from libs.common.persistence.state import State
 from services.webhooks.domain.secrets import LIVE_MAX, live
@@ -28,7 +29,8 @@ def _zeros(count: int) -> bytes:
 
 
 RING = KeyRing.parse(f"k:{'33' * 32}", entropy=_zeros)
-ROTATE = RotateSecretUseCase(RING)
+LETTERS = Letterbox.parse(f"k:{'33' * 32}")
+ROTATE = RotateSecretUseCase(RING, LETTERS)
 
 
 def _context(seconds: float) -> Context:
@@ -45,13 +47,14 @@ def _apply(state: State, decision: Decision) -> Decision:
 
 def _registered() -> State:
     state = State()
-    create = CreateEndpointUseCase(RING, lambda _: None)
+    create = CreateEndpointUseCase(RING, LETTERS, lambda _: None)
     _apply(state, create.decide(state, CreateEndpoint("wh_1", "https://x.test", ("*",), "secret-1"), _context(0)))
     return state
 
 
 def _rotate(state: State, name: str, at: float, *, stage: int = 0, overlap: int = 0) -> Decision:
-    return _apply(state, ROTATE.decide(state, RotateSecret("wh_1", name, overlap, stage), _context(at)))
+    letter = seal_for(LETTERS.address, name, TENANT, "wh_1")
+    return _apply(state, ROTATE.decide(state, RotateSecret("wh_1", "", overlap, stage, letter), _context(at)))
 
 
 def _signing(state: State, at: float) -> list[str]:

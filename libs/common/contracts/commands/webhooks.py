@@ -6,6 +6,7 @@ import msgspec
 class CreateEndpoint(msgspec.Struct, frozen=True):
     """Register a URL for events; `events` holds catalogue names, `family.*` or `*`. No reply repeats the secret.
 
+    The secret comes as a `letter` to the service, for (tenant, endpoint); in clear only from a version that writes none.
     `order_mode` is parallel, per_aggregate or fifo; without a maximum the service's own limits hold.
     """
 
@@ -17,6 +18,7 @@ class CreateEndpoint(msgspec.Struct, frozen=True):
     order_mode: str = "parallel"
     max_in_flight: int | None = None
     max_per_second: int | None = None
+    letter: str = ""
 
 
 class UpdateEndpoint(msgspec.Struct, frozen=True):
@@ -76,12 +78,14 @@ class RotateSecret(msgspec.Struct, frozen=True):
     """Give an endpoint another secret.
 
     For `stage_seconds` it signs beside the old one, then for `overlap_seconds` the old one beside it. No reply repeats it.
+    It comes as that of `CreateEndpoint` does.
     """
 
     endpoint_id: str
     secret: str
     overlap_seconds: int
     stage_seconds: int = 0
+    letter: str = ""
 
 
 class DeleteEndpoint(msgspec.Struct, frozen=True):

@@ -81,6 +81,10 @@ class ReadLog(msgspec.Struct, frozen=True):
     limit: int
 
 
+class GetAddress(msgspec.Struct, frozen=True):
+    """What secrets for this service are sealed with on their way."""
+
+
 class FindPosition(msgspec.Struct, frozen=True):
     """Where the log begins and ends, and where to begin to have all that was logged since an instant."""
 

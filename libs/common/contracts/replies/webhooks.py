@@ -244,3 +244,9 @@ class LogPlace(msgspec.Struct, frozen=True):
     """One more than `head` when none is kept."""
     head: int
     after: int
+
+
+class Address(msgspec.Struct, frozen=True):
+    """A public key of the service, by its name: `keyid.base64`."""
+
+    address: str

@@ -1,6 +1,9 @@
 """How deliveries are ordered and capped: each endpoint's wishes, what a delivery is ordered by, and the gates that keep count.
 
 A delivery made by the version before has the aggregate `-`: until the last of its processes has gone, no order is promised.
+
+Its one UPDATE and its two indexes are not made in batches: they touch what is PENDING, minutes of work and not the history, no
+released version has ever had this table, and a migration of ours is one transaction (ADR 0008), which batches would leave half done.
 """
 
 from libs.common.persistence.alembic_env import execute_script

@@ -5,6 +5,10 @@ that such a delivery still has to carry are moved to `event_log_rest`, where day
 floor the log has holes.
 
 What is there is copied: a minute for some ten million rows, in which nothing is logged or delivered.
+
+Code of the version before can't make deliveries on these tables: `logged_at` has no default. That is against ADR 0008, and nobody
+has had to suffer it: no released version ran on the tables of before. Who ran one from a checkout stops webhooks, migrates,
+and starts the new one; events wait in their queue meanwhile, and the gateway answers 503 for what is asked of webhooks.
 """
 
 from alembic import op

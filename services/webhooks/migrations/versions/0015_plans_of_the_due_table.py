@@ -22,7 +22,8 @@ _ANALYZE = """
 CREATE FUNCTION analyze_due() RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = webhooks, pg_temp SET lock_timeout = '2s' AS $$
 BEGIN
-    IF EXISTS (SELECT FROM pg_stats WHERE schemaname = 'webhooks' AND tablename = 'deliveries_pending' AND attname = 'endpoint_id')
+    IF EXISTS (SELECT FROM pg_stats
+                WHERE schemaname = 'webhooks' AND tablename = 'deliveries_pending' AND attname = 'endpoint_id')
        OR NOT EXISTS (SELECT FROM deliveries_pending)
        OR NOT pg_try_advisory_xact_lock(hashtext('webhooks analyze'), hashtext('deliveries_pending')) THEN
         RETURN false;
