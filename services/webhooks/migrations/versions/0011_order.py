@@ -2,8 +2,8 @@
 
 A delivery made by the version before has the aggregate `-`: until the last of its processes has gone, no order is promised.
 
-Its one UPDATE and its two indexes are not made in batches: they touch what is PENDING, minutes of work and not the history, no
-released version has ever had this table, and a migration of ours is one transaction (ADR 0008), which batches would leave half done.
+Its one UPDATE and its two indexes are not made in batches: they touch what is PENDING, not the history; no released version had
+this table; and a migration of ours is one transaction (ADR 0008).
 """
 
 from libs.common.persistence.alembic_env import execute_script
