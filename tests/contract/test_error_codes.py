@@ -22,7 +22,7 @@ BY_CHANCE = {
     "IDEMPOTENCY_KEY_IN_PROGRESS": "needs a slow service: tests/integration/gateway/test_error_pages.py has one",
     "AMOUNT_ABOVE_MAXIMUM": "needs an operator who set a limit: tests/integration/payouts/test_limits.py has one",
     "SECOND_FACTOR_INVALID": "needs a wallet, which comes after its user: tests/integration/payouts/test_second_factors.py",
-    "DESTINATION_NO_TRUSTLINE": "needs a network that knows the address: tests/integration/payouts/test_preflight.py has one",
+    "DESTINATION_NO_TRUSTLINE": "needs a network that answers in time: tests/integration/payouts/test_preflight.py has one",
 }
 """Codes that no script can bring about at will, and why. Nothing is added here without a reason as good as these."""
 NOT_YET = {

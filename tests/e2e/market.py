@@ -14,6 +14,8 @@ class Market:
     client: httpx.AsyncClient
     api_key: str
     support_key: str
+    horizon_url: str = ""
+    """Of the sandbox network, for stories in which something happens there."""
 
     async def call(
         self,

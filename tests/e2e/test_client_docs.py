@@ -54,7 +54,8 @@ async def stall(market: Market, stack: dict[str, str]) -> Market:
         made = await market.make("/auth/api-keys", body, key=stack["OFFERHUB_MASTER_KEY"])
         return str(made["key"])
 
-    return Market(market.client, api_key=await key("read", "write"), support_key=await key("read", "write", "support"))
+    keys = {"api_key": await key("read", "write"), "support_key": await key("read", "write", "support")}
+    return Market(market.client, **keys, horizon_url=stack["STELLAR_HORIZON_URL"])
 
 
 @pytest.mark.parametrize(("snippet", "document"), _cases())

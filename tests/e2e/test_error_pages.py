@@ -20,7 +20,7 @@ SURE = sorted(code for code, example in EXAMPLES.items() if example.occurs == "a
 @pytest.fixture
 async def shell(market: Market, stack: dict[str, str]) -> dict[str, str]:
     """The environment of a script: keys of a marketplace where nothing has happened yet."""
-    environment = {"OFFERHUB_API_URL": stack["OFFERHUB_API_URL"]}
+    environment = {name: stack[name] for name in ("OFFERHUB_API_URL", "STELLAR_USDC_ISSUER")}
     marketplace = f"errors-{secrets.token_hex(6)}"
     for name, scopes in (("OFFERHUB_API_KEY", ["read", "write"]), ("OFFERHUB_SUPPORT_KEY", ["read", "write", "support"])):
         body = {"name": name, "scopes": scopes, "marketplace": marketplace}

@@ -269,8 +269,8 @@ CATALOGUE: Final[dict[str, Problem]] = {
     "DESTINATION_NO_TRUSTLINE": Problem(
         422,
         "The destination can't receive the asset",
-        "A Stellar account must say that it accepts USDC before anybody can send it some.",
-        "The recipient must add a trustline for the asset; then ask again.",
+        "A Stellar account must be open, and say that it accepts USDC, before anybody can send it some.",
+        "Read `details.reason`: NO_ACCOUNT: the recipient must open the account; NO_TRUSTLINE: add a trustline. Then ask again.",
     ),
     "AMOUNT_BELOW_MINIMUM": Problem(
         422,

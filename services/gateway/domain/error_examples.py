@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A request. `$NAME` in its path and body stands for what an earlier step saved under that name."""
+    """A request. `$NAME` in its path and body is what an earlier step saved under that name, or stands in run.env."""
 
     request: str
     """Method and path under /api/v1."""
@@ -76,8 +76,10 @@ _WEBHOOK: Final = Step("POST /webhooks", {"url": "https://example.com/webhooks",
 _WITHDRAWAL: Final = {
     "user_id": "$BUYER",
     "amount": "50.00",
-    "destination": {"type": "stellar", "address": "GA7QYNF7SOWQ3GLR2BGMZEHXAVIRZA4KVWLTJJFC7MGXUA74P7UJVSGZ"},
+    "destination": {"type": "stellar", "address": "$STELLAR_USDC_ISSUER"},
 }
+"""To whoever issues the dollars: an account that is there on every network, and takes any amount."""
+_UNOPENED: Final = {"type": "stellar", "address": "GA7QYNF7SOWQ3GLR2BGMZEHXAVIRZA4KVWLTJJFC7MGXUA74P7UJVSGZ"}
 _WITHDRAW: Final = Step("POST /withdrawals", _WITHDRAWAL, headers={"Idempotency-Key": "withdrawal-1"}, saves="WITHDRAWAL")
 _AGAIN: Final = {"Idempotency-Key": "withdrawal-2"}
 _SHORT: Final = {"type": "stellar", "address": "GDQP2K"}
@@ -301,8 +303,9 @@ EXAMPLES: Final[dict[str, Example]] = {
         mended=(_WITHDRAW,),
     ),
     "DESTINATION_NO_TRUSTLINE": Example(
-        _WITHDRAW,
-        {"asset_code": "USDC", "address": "GA7QYNF7SOWQ3GLR2BGMZEHXAVIRZA4KVWLTJJFC7MGXUA74P7UJVSGZ"},
+        replace(_WITHDRAW, body=_WITHDRAWAL | {"destination": _UNOPENED}),
+        {"reason": "NO_ACCOUNT", "asset_code": "USDC", "address": _UNOPENED["address"]},
+        "Nobody has opened the destination's account yet",
         occurs="by chance",
     ),
     "AMOUNT_BELOW_MINIMUM": Example(

@@ -11,7 +11,7 @@ API_KEY: Final = "$OFFERHUB_API_KEY"
 _KEYS: Final = {"api": API_KEY, "support": "$OFFERHUB_SUPPORT_KEY", "none": ""}
 _URL: Final = "$OFFERHUB_API_URL"
 _LINE_MAX: Final = 80
-_VARIABLE: Final = re.compile(r"\$[A-Z]+")
+_VARIABLE: Final = re.compile(r"\$[A-Z_]+")
 _FUNCTIONS: Final = {
     "call ": (
         f'call() {{ curl -sS -X "$2" "{_URL}$3" -H "Authorization: Bearer $1" '

@@ -6,9 +6,11 @@ from typing import Any, Final
 
 import httpx
 
-from services.payouts.domain.destinations import Destination, Sight, sight_of
+from services.payouts.domain.destinations import NOT_THERE, Destination, Sight, sight_of
 
 AT_ONCE: Final = 20
+_MISSING: Final = "/not_found"
+"""How the type of Horizon's own 404 ends: anybody else's says nothing about an account."""
 
 
 class Destinations:
@@ -20,10 +22,7 @@ class Destinations:
         self._issuer = usdc_issuer
 
     async def look(self, asked: Sequence[Destination], *, seconds: float) -> dict[Destination, Sight]:
-        """Return what is seen of those that are shown.
-
-        Only an account that is shown proves anything: whatever is not answered in these seconds, or not found, may well be paid.
-        """
+        """Return what is seen of them; what is not answered in these seconds, or not in Horizon's words, is left out."""
         found: dict[Destination, Sight] = {}
         gate = asyncio.Semaphore(AT_ONCE)
         async with httpx.AsyncClient(base_url=self._url, timeout=httpx.Timeout(seconds), trust_env=False) as http:
@@ -31,7 +30,9 @@ class Destinations:
             async def look(destination: Destination) -> None:
                 async with gate:
                     account = await _shown(http, destination.account)
-                if account is not None:
+                if account is not None and not account:
+                    found[destination] = NOT_THERE
+                elif account is not None:
                     found[destination] = sight_of(destination, account["balances"], account.get("data") or {}, self._issuer)
 
             tasks = [asyncio.create_task(look(destination)) for destination in asked]
@@ -43,11 +44,16 @@ class Destinations:
 
 
 async def _shown(http: httpx.AsyncClient, account: str) -> dict[str, Any] | None:
+    """Return an account; empty when there is none, None when that can't be told."""
     try:
         answer = await http.get(f"/accounts/{account}")
-        body = answer.json() if answer.status_code == httpx.codes.OK else None
+        body = answer.json()
     except (httpx.HTTPError, ValueError):
         return None
-    if not isinstance(body, dict) or not isinstance(body.get("balances"), list):
+    if not isinstance(body, dict):
+        return None
+    if answer.status_code == httpx.codes.NOT_FOUND and str(body.get("type")).endswith(_MISSING):
+        return {}
+    if answer.status_code != httpx.codes.OK or not isinstance(body.get("balances"), list):
         return None
     return body if isinstance(body.get("data", {}), dict) else None

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from libs.common.kernel.errors import Refusal
 
 ASSET: Final = "USDC"
+_CODES: Final = {"USD": ASSET, "XLM": "XLM"}
 MEMO_REQUIRED: Final = "config.memo_required"
 """The data entry by which an account asks for memos (SEP-29)…"""
 _YES: Final = "MQ=="
@@ -20,10 +21,15 @@ class Destination(NamedTuple):
 
 
 class Sight(NamedTuple):
-    """What was seen of an account that is there."""
+    """What was seen of an account."""
 
     can_receive: bool
     wants_memo: bool
+    is_there: bool = True
+
+
+NOT_THERE: Final = Sight(can_receive=False, wants_memo=False, is_there=False)
+"""A Horizon says that nobody has opened the account."""
 
 
 def sight_of(destination: Destination, lines: Sequence[object], data: Mapping[str, object], usdc_issuer: str) -> Sight:
@@ -41,7 +47,8 @@ def _trusts(lines: Sequence[object], usdc_issuer: str) -> bool:
     return any(line.get("is_authorized", True) for line in ours)
 
 
-def no_trustline(address: str) -> Refusal:
-    """Refuse an account that does not accept the asset."""
-    details = {"asset_code": ASSET, "address": address}
-    return Refusal("DESTINATION_NO_TRUSTLINE", "The destination can't receive the asset", details)
+def no_trustline(address: str, sight: Sight, currency: str) -> Refusal:
+    """Refuse an account that does not accept the asset, or is not there at all."""
+    details = {"reason": "NO_TRUSTLINE" if sight.is_there else "NO_ACCOUNT", "asset_code": _CODES[currency], "address": address}
+    text = "The destination can't receive the asset" if sight.is_there else "Nobody has opened the destination's account yet"
+    return Refusal("DESTINATION_NO_TRUSTLINE", text, details)

@@ -49,13 +49,13 @@ def check_terms(terms: CreateWithdrawal, *, own_accounts: AbstractSet[str] = fro
 
 
 def check_sight(terms: CreateWithdrawal, sight: Sight | None) -> Refusal | None:
-    """Check against what was seen of the destination's account; what was not seen the chain decides."""
+    """Check against what was seen of the destination's account; of what could not be looked at the chain decides."""
     if sight is None:
         return None
     if sight.wants_memo and terms.memo is None and not terms.address.startswith("M"):
         text = "The destination asks for a memo: write memo_type and memo as its owner says"
         return _invalid_destination("MEMO_REQUIRED", text, field="destination.memo", address=terms.address)
-    return None if sight.can_receive else no_trustline(terms.address)
+    return None if sight.can_receive else no_trustline(terms.address, sight, terms.currency)
 
 
 def in_progress(withdrawal_id: str) -> Refusal:

@@ -72,7 +72,7 @@ class CreateWithdrawals:
     def decide(self, state: State, message: CreateWithdrawal, context: Context) -> Decision:
         """Ask the ledger for the debit; it has the last word on whether the user is there, is active, and has the money."""
         spent = self._spent(state, message, context)
-        refusal = self._refusal(state, message, context) or check_limits(self.limits, message.amount, *spent)
+        refusal = self._refusal(state, message, context, spent)
         if refusal is not None:
             return Decision(reply=refusal)
         factors, refusal = self._second_factor(state, message, context)
@@ -122,7 +122,9 @@ class CreateWithdrawals:
             return counted, None
         return counted, spent_today(state.get(SPENDING, everybody), *everybody, context.now)
 
-    def _refusal(self, state: State, message: CreateWithdrawal, context: Context) -> Refusal | None:
+    def _refusal(
+        self, state: State, message: CreateWithdrawal, context: Context, spent: tuple[Spent, Spent | None]
+    ) -> Refusal | None:
         user = context.tenant, message.user_id
         wallet, under_way = state.get(WALLETS, user), state.get(IN_FLIGHT, user)
         own_wallet = "" if wallet is None else wallet.public_key
@@ -130,6 +132,7 @@ class CreateWithdrawals:
         return (
             check_user(message.user_id, self.inactive.get(user))
             or check_terms(message, own_accounts=self.own_accounts, own_wallet=own_wallet)
+            or check_limits(self.limits, message.amount, *spent)
             or (None if under_way is None else in_progress(under_way.withdrawal_id))
             or (None if destination is None else check_sight(message, self.seen.get(destination)))
         )

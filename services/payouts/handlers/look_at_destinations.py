@@ -28,7 +28,7 @@ class DestinationBook:
         self._destinations = destinations
         self._fresh_until: dict[Destination, float] = {}
         self.seen: dict[Destination, Sight] = {}
-        """What was last seen of each; nothing of those that are not shown."""
+        """What was last seen of each; nothing of those that could not be looked at."""
 
     async def look_up(self, works: Sequence[Work]) -> None:
         """Look at the destination of each new withdrawal, unless it was seen to be able to receive a moment ago."""

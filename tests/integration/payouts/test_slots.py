@@ -261,6 +261,7 @@ class SlowClock:
 
 async def test_a_clock_that_is_wrong_by_an_hour_changes_nothing(house: Bank) -> None:
     """When a transaction must be in, and whether it can still be, is told by the chain's ledgers and the chain's clock."""
+    await house.chain.fault("stale_history", match={"path": f"/accounts/{address('nobody')}"})
     async with house.desk.ledger(), house.ticking(), house.payouts(clock=SlowClock()):
         made = await house.withdraw_all("ana", "nobody")
         await house.all_are(made, "COMPLETED", "FAILED")

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
-from stellar_sdk import Keypair
+import httpx
+from stellar_sdk import Account, Asset, ChangeTrust, Keypair, TransactionBuilder
 
 from tests.e2e.market import Market
 from tests.support.client_docs.compare import Mismatch
@@ -77,11 +78,11 @@ async def holding(market: Market) -> Names:
     return names
 
 
-async def withdrawing(market: Market) -> Names:
-    """Somebody with 100.00, and an address to send it to."""
+async def withdrawing(market: Market) -> dict[str, str]:
+    """Somebody with 100.00, and an address to send it to: whoever issued the dollars takes any amount."""
     names = await met(market)
     await market.credit(names["buyer"], "100.00")
-    return {**names, "address": await _address(market, names["seller"])}
+    return {**names, "address": await _issuer(market, names["seller"])}
 
 
 async def withdrawn(market: Market) -> Names:
@@ -91,27 +92,46 @@ async def withdrawn(market: Market) -> Names:
 
 
 async def arrived(market: Market) -> Names:
-    """The same, and the 50.00 are there: they went back to whoever issued them, who takes any amount."""
-    names = await withdrawing(market)
-    issuer = await _address(market, names["seller"], "asset_issuer")
-    return await _ended(market, {**names, "address": issuer}, "COMPLETED")
+    """The same, and the 50.00 are there."""
+    names = await withdrawn(market)
+    await _ends(market, names, "COMPLETED")
+    return names
 
 
 async def returned(market: Market) -> Names:
-    """The same, and the 50.00 came back: nobody has an account where they were to go."""
+    """The same, and the 50.00 came back: the recipient's trustline went while they were on their way."""
     names = await withdrawing(market)
-    return await _ended(market, {**names, "address": Keypair.random().public_key}, "FAILED")
+    dollar = Asset("USDC", names["address"])
+    async with httpx.AsyncClient(base_url=market.horizon_url, timeout=30) as chain:
+        made = (await chain.post("/sandbox/accounts", json={"trusts": [f"USDC:{dollar.issuer}"]})).json()
+        match = {"path": "/transactions_async", "account": made["address"]}
+        rule = (await chain.post("/sandbox/faults", json={"fault": "try_again_later", "match": match})).json()["name"]
+        names = {**names, "address": made["address"]}
+        names["withdrawal"] = await _send(market, names)
+        removed = await chain.post("/transactions", data={"tx": await _no_more(chain, made["secret"], dollar)})
+        assert removed.is_success, removed.text
+        await chain.delete(f"/sandbox/faults/{rule}")
+    await _ends(market, names, "FAILED")
+    return names
 
 
-async def _ended(market: Market, names: dict[str, str], status: str) -> Names:
-    names["withdrawal"] = await _send(market, names)
+async def _no_more(chain: httpx.AsyncClient, secret: str, dollar: Asset) -> str:
+    """Write the transaction in which somebody stops accepting dollars."""
+    passphrase = (await chain.get("/")).json()["network_passphrase"]
+    keys = Keypair.from_secret(secret)
+    sequence = int((await chain.get(f"/accounts/{keys.public_key}")).json()["sequence"])
+    builder = TransactionBuilder(Account(keys.public_key, sequence), passphrase, 100).add_time_bounds(0, 0)
+    envelope = builder.append_operation(ChangeTrust(dollar, limit="0")).build()
+    envelope.sign(keys)
+    return envelope.to_xdr()
 
+
+async def _ends(market: Market, names: Names, status: str) -> None:
     async def has_ended() -> bool:
         shown = (await market.get(f"/withdrawals/{names['withdrawal']}")).json()["data"]
         return bool(shown["status"] == status)
 
     await until(has_ended)
-    return names
 
 
 async def _send(market: Market, names: Names) -> str:
@@ -122,9 +142,9 @@ async def _send(market: Market, names: Names) -> str:
     return str(answer.json()["data"]["id"])
 
 
-async def _address(market: Market, user_id: str, field: str = "address") -> str:
+async def _issuer(market: Market, user_id: str) -> str:
     async def told() -> str | None:
         answer = await market.get(f"/users/{user_id}/wallet/deposit")
-        return answer.json()["data"][field] if answer.is_success else None
+        return answer.json()["data"]["asset_issuer"] if answer.is_success else None
 
     return str(await until(told))

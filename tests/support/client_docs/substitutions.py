@@ -72,9 +72,6 @@ REQUESTS: Final = {
 WITHOUT_ENVELOPE: Final = frozenset({"api-reference/Success Response/1"})
 """Answers printed as what is in `data`."""
 
-_SEEN: Final = (
-    "who is seen without a trustline is refused before anything moves, so that no withdrawal fails for this reason here"
-)
 _LIMITS: Final = "the stack of the stories has no limits"
 _AIRTM: Final = "withdrawals over AirTM are not there yet"
 _SDK: Final = "the SDK for JavaScript is not there yet"
@@ -86,7 +83,6 @@ PENDING: Final = {
     "withdrawals-guide/Rate Limiting/1": _LIMITS,
     "withdrawals-guide/Using the SDK/1": _SDK,
     "withdrawals-guide/Using the SDK/2": _SDK,
-    "withdrawals-guide/Webhooks/3": _SEEN,
     "withdrawals-guide/Handling Failed Withdrawals/1": _SDK,
     "withdrawals-guide/Verifying Transactions/1": _SDK,
 }

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from stellar_sdk import Keypair, MuxedAccount
 
 from libs.common.contracts.commands.payouts import CreateWithdrawal
-from services.payouts.domain.destinations import Sight
+from services.payouts.domain.destinations import NOT_THERE, Sight
 from services.payouts.domain.strkey import read_account
 from services.payouts.domain.withdrawal_rules import check_sight, check_terms
 
@@ -100,6 +100,8 @@ def test_nobody_withdraws_to_where_their_own_deposits_go(address: str) -> None:
         ({}, None, None),
         ({}, Sight(can_receive=True, wants_memo=False), None),
         ({}, Sight(can_receive=False, wants_memo=False), "DESTINATION_NO_TRUSTLINE"),
+        ({}, NOT_THERE, "DESTINATION_NO_TRUSTLINE"),
+        ({"address": MUXED, "currency": "XLM"}, NOT_THERE, "DESTINATION_NO_TRUSTLINE"),
         ({}, Sight(can_receive=True, wants_memo=True), "INVALID_DESTINATION"),
         ({"memo_type": "id", "memo": "7"}, Sight(can_receive=True, wants_memo=True), None),
         ({"address": MUXED}, Sight(can_receive=True, wants_memo=True), None),
