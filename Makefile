@@ -12,7 +12,7 @@ LAUNCH := $(BIN)/python -m deploy.local
 FAST_TESTS := tests/unit tests/contract tests/architecture
 SLOW_TESTS := tests/integration tests/e2e
 
-.PHONY: help setup up start stop restart clean status demo test check fmt docs bench bench-payouts bench-webhooks fuzz chaos soak migration lock-check
+.PHONY: help setup up start stop restart clean status demo prepare test check fmt docs bench bench-payouts bench-webhooks fuzz chaos soak migration lock-check
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ clean: setup ## Stop, then drop the database, the queues and the state directory
 
 status: setup ## Say which processes run and whether they are ready
 	@$(LAUNCH) status
+
+prepare: setup ## Make the platform's accounts on the Stellar network that STELLAR_HORIZON_URL names
+	@$(LAUNCH) prepare
 
 demo: setup ## Play a whole marketplace story on a stack of its own, then clean up
 	@$(LAUNCH) demo

@@ -1,4 +1,4 @@
-"""`python -m deploy.local {start|stop|restart|clean|up|demo|status}`: the whole platform on one machine, for development."""
+"""`python -m deploy.local <command>`: the whole platform on one machine, for development."""
 
 import argparse
 import asyncio
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Coroutine
 from typing import Any, Final
 
-from deploy.local import launcher, rolling, settings
+from deploy.local import launcher, preparing, rolling, settings
 from deploy.local.errors import LocalError
 from deploy.local.settings import LocalSettings
 
@@ -20,6 +20,7 @@ _TITLES: Final = {
     "up": "start everything and stay until Ctrl-C",
     "demo": "tell a marketplace story on a stack of its own",
     "status": "say what runs",
+    "prepare": "make the platform's accounts on the network that STELLAR_HORIZON_URL names",
 }
 _INTERRUPTED: Final = 130
 
@@ -30,6 +31,7 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     parsers = {name: commands.add_parser(name, help=title) for name, title in _TITLES.items()}
     parsers["restart"].add_argument("service", nargs="?", choices=(settings.SIGNER, *settings.SERVICES), help="one service only")
+    parsers["prepare"].add_argument("--check", action="store_true", help="only say what lacks")
     arguments = parser.parse_args()
     try:
         return asyncio.run(_until_terminated(_run(arguments, settings.read())))
@@ -60,6 +62,8 @@ async def _run(arguments: argparse.Namespace, local: LocalSettings) -> int:
             return await launcher.up(local, _say)
         case "status":
             return await launcher.status(local, _say)
+        case "prepare":
+            return await preparing.prepare(local, is_check=arguments.check)
         case _:
             return await launcher.demo(local, _say, named=bool(os.environ.get("OFFERHUB_STATE_DIR")))
 

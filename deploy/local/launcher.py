@@ -187,6 +187,10 @@ def _introduce(stack: Stack, say: Say) -> None:
     say(f"  key      {stack.shell.get('OFFERHUB_API_KEY', '')}  (read, write)")
     say(f"  support  {stack.shell.get('OFFERHUB_SUPPORT_KEY', '')}  (read, write, support)")
     say(f"  logs     {stack.state.logs}")
+    if stack.settings.horizon_url and stack.settings.processes["payouts"]:
+        say(
+            f"  Stellar  {stack.settings.horizon_url}; `make prepare` makes the platform's accounts there, or says what they lack"
+        )
 
 
 def _show_logs(stack: Stack, say: Say) -> None:

@@ -122,6 +122,7 @@ class Worker:
 
     async def __aexit__(self, *_: object) -> None:
         """Stop consuming, finish what was accepted, close everything."""
+        self.write_path.wait_no_more()
         await self.broker.stop()
         await self.write_path.drain()
         for task in self._tasks:

@@ -33,6 +33,8 @@ CROWD: Final = 200
 connections, 9 to 20 % of everybody's CPU for a reserve or a new order."""
 CONFLICT_RERUNS_MAX: Final = 10
 BACKOFF_SECONDS: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+DRAIN_SECONDS: Final = 5.0
+"""How long a process that was told to stop finishes what it has begun."""
 
 _CONFLICTS: Final = (
     asyncpg.DeadlockDetectedError,
@@ -78,6 +80,10 @@ class _Frame:
             self.safe.set_result(None)
 
 
+class _GivenBackError(TransientError):
+    """The process ends while something it needs is away: another one does it."""
+
+
 class _Waiting(msgspec.Struct, frozen=True, gc=False):
     work: Work
     frame: _Frame
@@ -112,6 +118,7 @@ class WritePath:
         self._runners: set[asyncio.Task[None]] = set()
         self._at_work = 0
         self._publishing: set[asyncio.Task[None]] = set()
+        self._is_ending = False
 
     async def accept(self, body: bytes) -> None:
         """Handle a frame; when this returns each envelope has committed or was re-published with a confirm.
@@ -130,10 +137,20 @@ class WritePath:
         if safe is not None:
             await safe
 
-    async def drain(self) -> None:
-        """Wait until everything accepted so far is finished."""
-        while self._runners or self._publishing:
-            await asyncio.wait({*self._runners, *self._publishing})
+    def wait_no_more(self) -> None:
+        """Give from now on what meets an outage back to the broker, instead of waiting for the end of it."""
+        self._is_ending = True
+
+    async def drain(self, *, seconds: float = DRAIN_SECONDS) -> None:
+        """Wait until everything accepted so far is finished; what takes longer is called off, and the broker has it still."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._runners or self._publishing:
+                    await asyncio.wait({*self._runners, *self._publishing})
+        late = {*self._runners, *self._publishing}
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
 
     def _read(self, envelope: Envelope) -> Work | str:
         use_case = self._use_cases.get(envelope.type)
@@ -172,6 +189,10 @@ class WritePath:
     async def _handle(self, batch: list[_Waiting]) -> None:
         try:
             effects = await self._commit_despite_trouble([item.work for item in batch])
+        except _GivenBackError as trouble:
+            for item in batch:
+                item.frame.settle(trouble)
+            return
         except Exception as error:  # noqa: BLE001 - the edge: whatever one message does must not hurt its neighbours
             if len(batch) > 1:
                 RERUNS.labels("one_by_one").inc()
@@ -202,6 +223,8 @@ class WritePath:
                     raise
             except _OUTAGES as error:
                 RERUNS.labels(type(error).__name__).inc()
+                if self._is_ending:
+                    raise _GivenBackError(repr(error)) from error
                 pause = BACKOFF_SECONDS[min(outages, len(BACKOFF_SECONDS) - 1)]
                 outages += 1
                 _log.warning("write.outage", error=repr(error), again_in_seconds=pause)

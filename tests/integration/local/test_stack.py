@@ -14,10 +14,14 @@ import pytest
 
 from deploy.local import settings
 from deploy.local.errors import LocalError
-from deploy.local.launcher import clean
+from deploy.local.launcher import clean, start
+from deploy.local.preparing import prepare
 from deploy.local.processes import Identity
 from deploy.local.stack import Stack
 from deploy.local.state import Run, RunningProcess, StateDir
+from deploy.local.stellar_keys import address_of
+from tests.support.chain import PASSPHRASE, address
+from tests.support.horizon import sandbox
 
 FEW = "ledger=1,gateway=2,escrow=0,payouts=0,webhooks=0"
 SECONDS = 40.0
@@ -141,3 +145,28 @@ def test_a_stack_outlives_its_launcher_and_stops_without_touching_another(tmp_pa
     finally:
         for env in (ours, theirs):
             launch("clean", env)
+
+
+async def test_a_stack_on_another_network_says_how_its_accounts_are_made_there(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    said: list[str] = []
+    async with sandbox(tmp_path / "chain", close_ms=100) as chain:
+        await chain.http.get("/friendbot", params={"addr": address("issuer")})
+        there = {
+            "STELLAR_HORIZON_URL": chain.url,
+            "STELLAR_NETWORK": "testnet",
+            "STELLAR_NETWORK_PASSPHRASE": PASSPHRASE,
+            "STELLAR_USDC_ISSUER": address("issuer"),
+        }
+        local = settings.read(environment(tmp_path / "state", OFFERHUB_PROCESSES=f"{FEW},payouts=1", **there))
+        try:
+            assert await start(local, said.append) == 0
+            assert any(chain.url in line and "make prepare" in line for line in said)
+            assert await prepare(local, is_check=False) == 1
+            sponsor = address_of(StateDir(local.state_dir).secrets().stellar_sponsor)
+            assert f"sponsor  {sponsor} is not there; send it" in capfd.readouterr().out
+            await chain.http.get("/friendbot", params={"addr": sponsor})
+            assert await prepare(local, is_check=False) == 0
+        finally:
+            await clean(local, said.append)

@@ -1,6 +1,7 @@
 """A withdrawal's money is with the user, on its way, or gone: never in two of these places, whoever dies."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from functools import partial
 
@@ -147,3 +148,20 @@ async def test_a_list_is_filtered_and_others_see_nothing(desk: Desk) -> None:
             assert [item["id"] for item in (await desk.query(msgspec.convert(query, ListWithdrawals), "payouts"))["data"]] == ids
         with pytest.raises(Refused, match="WITHDRAWAL_NOT_FOUND"):
             await desk.query(GetWithdrawal("wth_none"), "payouts")
+
+
+async def test_a_process_that_is_told_to_stop_while_the_signer_is_away_stops_and_another_one_does_its_work(desk: Desk) -> None:
+    async with desk.ledger():
+        user = await desk.user(balance=50)
+        async with desk.payouts(signer_socket="/nowhere") as worker:
+            asked = asyncio.create_task(desk.withdraw(user, 5))
+
+            async def is_waiting() -> bool:
+                return bool(worker.write_path._runners)
+
+            await until(is_waiting)
+            began = time.monotonic()
+        assert time.monotonic() - began < 12  # it would wait for as long as the signer is away
+        async with desk.payouts():
+            await asked
+        assert await desk.balance(user) == ("45.00", "0.00")
