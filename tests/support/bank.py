@@ -19,13 +19,13 @@ from libs.common.messaging.worker import Worker
 from libs.common.settings import ServiceSettings
 from services.payouts.app import build
 from services.payouts.clients.own_keys import OwnKeys
-from services.payouts.clients.signer import SignerClient, SignerUnavailableError
+from services.payouts.clients.signer import SignerClient, SignerRefusedError, SignerUnavailableError
 from services.payouts.domain.signing import Accounts, SignKind
 from services.payouts.settings import PayoutsSettings
 from tests.support.chain import PASSPHRASE, address, key
 from tests.support.horizon import Sandbox, sandbox
 from tests.support.market import as_process
-from tests.support.payouts import PAYOUTS, a_signer
+from tests.support.payouts import PAYOUTS, WALLET_KEYS, a_signer
 from tests.support.withdrawals import Desk
 from tests.support.workers import until
 
@@ -41,11 +41,17 @@ class WatchedSigner:
     socket: str = ""
     signed: list[str] = field(default_factory=list)
     """Every envelope that ever got a signature, in base 64."""
+    refused: list[str] = field(default_factory=list)
+    """What the signer would not sign, by its reasons."""
 
     async def sign(self, kind: SignKind, intent_id: str, envelope_xdr: str) -> str:
         if self.is_away:
             raise SignerUnavailableError("away")
-        signed = await SignerClient(self.socket).sign(kind, intent_id, envelope_xdr)
+        try:
+            signed = await SignerClient(self.socket).sign(kind, intent_id, envelope_xdr)
+        except SignerRefusedError as error:
+            self.refused.append(str(error))
+            raise
         self.signed.append(signed)
         return signed
 
@@ -83,10 +89,12 @@ class Bank:
         await owner.execute("DELETE FROM payouts.asset_pauses")
 
     @contextlib.asynccontextmanager
-    async def payouts(self, *, idle_seconds: float = 0.02, clock: Clock | None = None, **others: Any) -> AsyncIterator[Worker]:
-        """Run one payouts process that pays."""
+    async def payouts(
+        self, *, idle_seconds: float = 0.02, clock: Clock | None = None, wallet_keys: str = WALLET_KEYS, **others: Any
+    ) -> AsyncIterator[Worker]:
+        """Run one payouts process that pays, and its signer."""
         owner_url = self.desk.config.database_url
-        async with a_signer(owner_url.get_secret_value(), channels=len(self.channels)) as (signer, _):
+        async with a_signer(owner_url.get_secret_value(), channels=len(self.channels), wallet_keys=wallet_keys) as (signer, _):
             self.signer.socket = signer.signer_socket
             told = {"horizon_url": self.chain.url, "database_url": owner_url, "signer_socket": signer.signer_socket}
             values: dict[str, Any] = PAYOUTS | told | others
@@ -97,10 +105,11 @@ class Bank:
 
     @contextlib.asynccontextmanager
     async def ticking(self, seconds: float = 0.04) -> AsyncIterator[None]:
-        """Close ledgers for the length of a block."""
+        """Close ledgers for the length of a block; the last of them is closed to its end, so that others can follow it."""
+        is_over = False
 
         async def tick() -> None:
-            while True:
+            while not is_over:
                 await self.chain.node.close()
                 await asyncio.sleep(seconds)
 
@@ -108,8 +117,8 @@ class Bank:
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            is_over = True
+            await task
 
     async def withdraw_all(self, *people: str, units: int = 5) -> dict[str, str]:
         """Have new users withdraw to these people; return each one's withdrawal."""

@@ -13,6 +13,7 @@ from services.payouts.settings import SignerSettings
 from tests.support.chain import PASSPHRASE, address, key
 from tests.support.workers import ROLE_SECRET
 
+WALLET_KEYS: Final = f"test:{'6b' * 32}"
 PAYOUTS: Final[dict[str, Any]] = {
     "network": "testnet",
     "horizon_url": "http://127.0.0.1:9",
@@ -27,7 +28,7 @@ def signer_settings(postgres_url: str, **others: Any) -> SignerSettings:
     """What a signer of a test run is told."""
     values: dict[str, Any] = {
         "database_url": postgres_url,
-        "wallet_keys": f"test:{'6b' * 32}",
+        "wallet_keys": WALLET_KEYS,
         "sponsor_secret": key("sponsor").secret,
         "treasury_secret": key("treasury").secret,
         "signer_db_secret": ROLE_SECRET,

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.integration
 async def house(tmp_path: Path, postgres_url: str, amqp_url: str, bus_prefix: str) -> AsyncIterator[Bank]:
     await migrate(postgres_url, role_secret=ROLE_SECRET)
     async with bank(tmp_path / "chain", settings(postgres_url, amqp_url, bus_prefix)) as opened:
+        await opened.clear()
         yield opened
 
 
