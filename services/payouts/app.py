@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from libs.common.contracts.catalog import EVENTS
 from libs.common.contracts.envelope import REPLY_TYPE
 from libs.common.messaging.batch import Schema, Work
-from libs.common.messaging.worker import Parts, Service
+from libs.common.messaging.worker import Loop, Parts, Service
 from libs.common.messaging.write_path import Prepare
 from services.payouts.clients.destinations import Destinations
 from services.payouts.clients.signer import Signer, SignerClient
@@ -56,7 +56,8 @@ def build(settings: PayoutsSettings, signer: Signer | None = None, *, idle_secon
     wallets = WalletReaders(
         settings.wallets, own, settings.usdc_issuer, settings.network_passphrase, tells_scan=settings.scan == "account"
     )
-    destinations = DestinationBook(Destinations(settings.horizon_url, settings.usdc_issuer))
+    others = Destinations(settings.horizon_url, settings.usdc_issuer)
+    destinations = DestinationBook(others)
     parties, codes = PartyBook(), CodeBook(minter)
     looking = scanning if settings.scan == "network" else scanning_accounts
     return Service(
@@ -94,8 +95,21 @@ def build(settings: PayoutsSettings, signer: Signer | None = None, *, idle_secon
             working_when_due(settings, signer, idle_seconds=idle_seconds),
             looking(settings, signer, idle_seconds=idle_seconds),
             reconciling(settings, signer, idle_seconds=idle_seconds),
+            _until_closed(others),
         ),
     )
+
+
+def _until_closed(destinations: Destinations) -> Loop:
+    """Hang up when the process ends."""
+
+    async def run(_: Parts) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await destinations.close()
+
+    return run
 
 
 def _before(
