@@ -21,7 +21,7 @@ SELECT currency, sum(amount)::bigint FROM (
 _FAULTS: Final = """
 SELECT DISTINCT s.currency, i.code FROM slots s
   JOIN slot_items i ON i.channel = s.channel AND i.sequence = s.sequence AND i.state = 'AGAIN' AND i.code = ANY($2)
- WHERE s.state = 'FAILED' AND s.closed_at > $1
+ WHERE s.state = 'FAILED' AND s.closed_at > $1 AND i.source IS NULL
 """
 _PAUSE: Final = """
 INSERT INTO asset_pauses (currency, cause, reason, since) VALUES ($1, $2, $3, $4)
@@ -37,7 +37,7 @@ async def owed(pool: asyncpg.Pool) -> dict[str, int]:
 
 
 async def recent_faults(pool: asyncpg.Pool, since: datetime) -> dict[str, str]:
-    """Return, by currency, a code with which the network refused the treasury's payments since then."""
+    """Return, by currency, a code with which the network refused the treasury's own payments since then."""
     return {record[0]: record[1] for record in await pool.fetch(_FAULTS, since, list(TREASURY_FAULTS))}
 
 

@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 from stellar_sdk import Payment
 
+from libs.common.kernel.clock import SystemClock
 from libs.common.messaging import faults
 from libs.common.persistence.migrate import migrate
 from services.payouts.clients.signer import SignerClient, SignerRefusedError
+from services.payouts.entrypoints.treasury import FAULT_FOR
+from services.payouts.store import pauses
 from tests.support.bank import USDC, Bank, bank, units_of
 from tests.support.chain import address
 from tests.support.market import die_in
@@ -71,6 +74,34 @@ async def test_payouts_killed_at_any_point_pays_from_the_own_account_once(house:
                 await house.all_are(made, "COMPLETED")
             assert (await held(house, account), await held(house, address("ana"))) == (100 - 5 * count, 5 * count)
     assert await held(house, address("treasury")) == 10_000
+
+
+async def test_one_of_whose_account_horizon_says_too_much_is_paid_by_the_treasury_and_nothing_is_paused_for_it(
+    house: Bank,
+) -> None:
+    """The account is empty, and Horizon shows it as it was before."""
+    owner = house.desk.owner
+    async with house.desk.ledger(), house.payouts() as worker:
+        async with house.ticking():
+            user = await house.desk.user(balance=20)
+            account = await pays_in(house, user, 20)
+            funded = house.chain.node.latest
+            await house.all_are({"ana": await house.desk.withdraw(user, 20, address=address("ana"))}, "COMPLETED")
+        await house.chain.fault("lag", match={"path": f"/accounts/{account}"}, lag=[house.chain.node.latest - funded])
+        made = {"ben": await house.desk.withdraw(user, 20, address=address("ben"))}
+        tried = "SELECT state FROM payouts.slot_items WHERE withdrawal_id = $1 AND source = $2"
+        await until(lambda: owner.fetchval(tried, made["ben"], account))
+        await house.chain.http.delete("/sandbox/faults")
+        async with house.ticking():
+
+            async def was_refused() -> bool:
+                return bool(await owner.fetchval(tried, made["ben"], account) == "AGAIN")
+
+            await until(was_refused)
+            assert await pauses.recent_faults(worker.pool, SystemClock().now() - FAULT_FOR) == {}
+            await house.hurry()
+            await house.all_are(made, "COMPLETED")
+    assert (await held(house, account), await held(house, address("treasury"))) == (0, 9_980)
 
 
 async def test_nobody_elses_account_pays(house: Bank) -> None:
