@@ -12,7 +12,7 @@ LAUNCH := $(BIN)/python -m deploy.local
 FAST_TESTS := tests/unit tests/contract tests/architecture
 SLOW_TESTS := tests/integration tests/e2e
 
-.PHONY: help setup up start stop restart clean status demo prepare test check fmt docs bench bench-payouts bench-webhooks fuzz chaos soak migration lock-check
+.PHONY: help setup up start stop restart clean status demo prepare test check fmt docs bench bench-payouts bench-webhooks fuzz chaos chaos-lies soak migration lock-check
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ fuzz: setup ## Fuzz the API by its OpenAPI document, 20 minutes or make fuzz min
 
 chaos: setup ## Kill processes under load, then check the books; writes docs/reliability.md
 	$(BIN)/python -m tests.chaos
+
+chaos-lies: setup ## Have a Horizon lie in pairs while money moves; writes docs/reliability-lies.md
+	$(BIN)/python -m tests.chaos.lying
 
 soak: setup ## Rotate webhook secrets under thousands of deliveries, verify each four ways; writes docs/soak.md
 	$(BIN)/python -m tests.soak

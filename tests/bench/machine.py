@@ -23,12 +23,19 @@ async def describe(stack: Stack) -> dict[str, str]:
     await broker.close()
     libraries = ("faststream", "aio-pika", "fastapi", "uvicorn", "uvloop", "asyncpg", "msgspec")
     return {
-        "processor": f"{_processor()}, {psutil.cpu_count()} cores, {psutil.virtual_memory().total / 1e9:.0f} GB",
-        "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
+        **hardware(),
         "Postgres": f"{postgres} ({', '.join(settings)})",
         "broker": product,
         "libraries": ", ".join(f"{name} {version(name)}" for name in libraries),
         "commit": commit(),
+    }
+
+
+def hardware() -> dict[str, str]:
+    """Describe the machine."""
+    return {
+        "processor": f"{_processor()}, {psutil.cpu_count()} cores, {psutil.virtual_memory().total / 1e9:.0f} GB",
+        "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
     }
 
 

@@ -59,7 +59,7 @@ class Horizon:
             HorizonSilentError: it does not say.
         """
         _, body = await self._get("/ledgers", order="desc", limit=1)
-        [newest] = _records(body) or [{}]
+        newest = (_records(body) or [{}])[0]
         try:
             closed = datetime.fromisoformat(_text(newest, "closed_at"))
         except ValueError as error:

@@ -46,7 +46,7 @@ async def make_wrong(request: web.Request, handler: Handler) -> web.StreamRespon
     if wrong is None:
         return response
     if wrong.rule.when is When.APPLIED and frame is not None and response.status in _TAKEN:
-        await request.app[NODE].outcome(frame.hash.hex(), seconds=_APPLIED_SECONDS)
+        await request.app[NODE].outcome(frame.hash.hex(), seconds=wrong.rule.seconds or _APPLIED_SECONDS)
     return await _instead(request, wrong, frame, response)
 
 

@@ -67,7 +67,8 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Of the requests that match, `nth` picks some by number from 1, `probability` some by the dice that `seed` fixes, and `times`
     ends it. `positions` (from 0) and `share` pick records of a page or events of a stream; `after` is how many events a
-    stream is let have; `lag` is in ledgers, one for all requests or one for each of several replicas that take turns.
+    stream is let have; `seconds` how long something takes, or is waited for to be applied; `lag` is in ledgers,
+    one for all requests or one for each of several replicas that take turns.
     """
 
     fault: Fault
