@@ -15,14 +15,21 @@ from tests.support.workers import ROLE_SECRET
 settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile("ci", max_examples=300, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("OFFERHUB_HYPOTHESIS", "dev"))
+_SHARED = {"stack", "world"}
+"""Fixtures of many tests that start a whole platform."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests after the folder they are in."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Mark tests after the folder they are in; one process has all that share what takes long to set up, and begins with it."""
     for item in items:
         for marker in ("integration", "e2e", "chaos"):
             if marker in item.path.parts:
                 item.add_marker(marker)
+        if shared := _SHARED & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group(str(item.path) if "world" in shared else "stack"))
+    yield
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
 
 
 @pytest.fixture(scope="session")
