@@ -4,9 +4,11 @@ import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from libs.common.persistence.migrate import migrate
 from tests.support.servers import Borrowed, RedisServer, fresh_database, fresh_prefix
@@ -15,21 +17,31 @@ from tests.support.workers import ROLE_SECRET
 settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile("ci", max_examples=300, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("OFFERHUB_HYPOTHESIS", "dev"))
-_SHARED = {"stack", "world"}
-"""Fixtures of many tests that start a whole platform."""
+_ALONE = ("test_broker_outage.py", "test_rolling_restart.py")
+"""Stories that are told on a stack of their own."""
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    """Mark tests after the folder they are in; one process has all that share what takes long to set up, and begins with it."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests after the folder they are in."""
     for item in items:
         for marker in ("integration", "e2e", "chaos"):
             if marker in item.path.parts:
                 item.add_marker(marker)
-        if shared := _SHARED & set(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.xdist_group(str(item.path) if "world" in shared else "stack"))
-    yield
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+
+
+class _Together(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives all tests that share a platform to one process, which begins with them; the others to whoever is free."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        if path.startswith("tests/integration/access/"):
+            return path
+        return "stack" if path.startswith("tests/e2e/") and not path.endswith(_ALONE) else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Together:
+    """Start as few platforms as can be."""
+    return _Together(config, log)
 
 
 @pytest.fixture(scope="session")
