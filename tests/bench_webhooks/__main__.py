@@ -14,6 +14,7 @@ from tests.bench.machine import commit
 from tests.bench.processes import machine_seconds
 from tests.bench_webhooks.field import open_field
 from tests.bench_webhooks.scenarios import SCENARIOS, Row, Size
+from tests.bench_webhooks.streams import streams
 from tests.support.servers import Borrowed, fresh_database, fresh_prefix
 
 PATH: Final = Path(__file__).resolve().parents[2] / "docs" / "benchmarks-webhooks.md"
@@ -33,9 +34,11 @@ def main() -> int:
     """Return 0 when everything was measured; missed targets are named, and are no failure of their own."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench_webhooks", description="Measure deliveries.")
     parser.add_argument("--quick", action="store_true", help="a few seconds each; writes nothing")
-    parser.add_argument("--only", choices=[scenario.__name__ for scenario in SCENARIOS], help="one of them; writes nothing")
+    parser.add_argument(
+        "--only", choices=[*(scenario.__name__ for scenario in SCENARIOS), streams.__name__], help="one of them; writes nothing"
+    )
     chosen = parser.parse_args()
-    names = [chosen.only] if chosen.only else [scenario.__name__ for scenario in SCENARIOS]
+    names = [chosen.only] if chosen.only else [*(scenario.__name__ for scenario in SCENARIOS), streams.__name__]
     size = _QUICK if chosen.quick else Size()
     with tempfile.TemporaryDirectory(prefix="offerhub-bench-") as directory:
         borrowed = Borrowed(Path(directory))
@@ -47,6 +50,14 @@ def main() -> int:
 
 
 def _one(name: str, size: Size, server: str, broker: str) -> list[Row]:
+    rows = asyncio.run(streams(size)) if name == streams.__name__ else _in_the_field(name, size, server, broker)
+    for row in rows:
+        sys.stdout.write(f"{_seen(row):>12}  {row.name}{'' if row.is_met else '   TARGET MISSED'}\n")
+    sys.stdout.flush()
+    return rows
+
+
+def _in_the_field(name: str, size: Size, server: str, broker: str) -> list[Row]:
     scenario = next(found for found in SCENARIOS if found.__name__ == name)
 
     async def measured(url: str, prefix: str) -> list[Row]:
@@ -57,11 +68,7 @@ def _one(name: str, size: Size, server: str, broker: str) -> list[Row]:
             return [*rows, Row(f"cores that strangers kept busy during {name}", others / (time.monotonic() - began), "")]
 
     with fresh_database(server) as url, fresh_prefix(broker) as prefix:
-        rows = asyncio.run(measured(url, prefix))
-    for row in rows:
-        sys.stdout.write(f"{_seen(row):>12}  {row.name}{'' if row.is_met else '   TARGET MISSED'}\n")
-    sys.stdout.flush()
-    return rows
+        return asyncio.run(measured(url, prefix))
 
 
 def _seen(row: Row) -> str:

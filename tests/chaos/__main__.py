@@ -53,10 +53,10 @@ def main() -> int:
 
 def _chosen(chosen: argparse.Namespace, options: Options) -> list[str]:
     if chosen.webhooks:
-        seen = asyncio.run(hooks.run(_HOOKS, _say))
-        hooks_report.write(seen)
+        seen, replayed = asyncio.run(hooks.run(_HOOKS, _say)), _replay()
+        hooks_report.write(seen, replayed)
         _say(f"written: {hooks_report.PATH}")
-        return seen.breaches()
+        return seen.breaches() + replayed.breaches()
     return _replayed() if chosen.replay else _run_one(chosen.broker, options) if chosen.broker else _run_all(options)
 
 

@@ -6,6 +6,8 @@ from typing import Final
 from tests.chaos.hooks import DUPLICATES_MOST, PATHS, Seen
 from tests.chaos.hooks_load import AGGREGATES, RARE, REFUSED_SHARE
 from tests.chaos.hooks_stack import PROCESSES
+from tests.chaos.replays import Seen as Replayed
+from tests.chaos.report import show_replay
 
 PATH: Final = Path(__file__).resolve().parents[2] / "docs" / "reliability-webhooks.md"
 _PAGE: Final = """# Reliability of deliveries and streams
@@ -36,6 +38,7 @@ stream of all events with keys of their own, break off again and again, and come
 Killed: {each}.
 
 {verdict}
+{replay}
 
 ## How to repeat
 
@@ -45,7 +48,7 @@ Killed: {each}.
 """
 
 
-def write(seen: Seen) -> None:
+def write(seen: Seen, replayed: Replayed) -> None:
     """Write the page."""
     wish, breaches = seen.wish, seen.breaches()
 
@@ -84,6 +87,7 @@ def write(seen: Seen) -> None:
             breaks=seen.breaks,
             wrong=having("follower "),
             each=", ".join(f"{name} {count} times" for name, count in sorted(seen.kills.items())),
+            replay=show_replay(replayed),
             verdict="**Breaches**:\n\n" + "\n".join(f"- {breach}" for breach in breaches) if breaches else "All of it holds.",
         )
     )

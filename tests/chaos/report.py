@@ -63,7 +63,7 @@ def write(results: Sequence[Result], outage: Outage, replayed: Seen, options: Op
     )
     parts = [introduction, _oracles(results), _figures(results), _kills(results), _points(results), _requests(results)]
     PATH.parent.mkdir(exist_ok=True)
-    PATH.write_text("\n".join([*parts, _outage(outage), _replayed(replayed), _METHOD]))
+    PATH.write_text("\n".join([*parts, _outage(outage), show_replay(replayed), _METHOD]))
 
 
 def _title(result: Result) -> str:
@@ -153,7 +153,8 @@ def _outage(outage: Outage) -> str:
     return "\n".join(lines)
 
 
-def _replayed(seen: Seen) -> str:
+def show_replay(seen: Seen) -> str:
+    """Tell of a replay under kills."""
     verdict = "; ".join(seen.breaches())
     lines = [
         f"\n## A replay of {seen.events:,} events",
