@@ -28,6 +28,7 @@ STREAMS_MAX: Final = 10_000
 _PATIENCE_SECONDS: Final = (0.01, 0.04, 0.15, 0.3, 0.5)
 """How long a stream that has just ended may take until it is let go, look by look."""
 _RETRY_AFTER_SECONDS: Final = 15
+_GUARDED_AT_ONCE: Final = 16
 _log = structlog.get_logger("offerhub.streams")
 
 OPEN = Gauge("offerhub_streams_open", "Event streams that are open")
@@ -135,13 +136,20 @@ class Streams:
             stream.end("drained")
 
     async def guard(self) -> None:
-        """End streams whose key is no longer good, again and again until cancelled."""
+        """End streams whose key is no longer good, again and again until cancelled.
+
+        A few keys at a time, spread over the pause: a thousand at once would keep every stream waiting for tens of milliseconds.
+        """
         while True:
-            await asyncio.sleep(self._pace.guard)
             holders: defaultdict[tuple[str, Address | None], list[Stream]] = defaultdict(list)
             for stream in self._open.values():
                 holders[stream.asked.authorization, stream.asked.address].append(stream)
-            await asyncio.gather(*(self._check(*shown, streams) for shown, streams in holders.items()))
+            keys = list(holders.items())
+            starts = range(0, max(len(keys), 1), _GUARDED_AT_ONCE)
+            for start in starts:
+                part = keys[start : start + _GUARDED_AT_ONCE]
+                await asyncio.gather(*(self._check(*shown, streams) for shown, streams in part))
+                await asyncio.sleep(self._pace.guard / len(starts))
 
     async def renew(self) -> None:
         """Renew the leases of open streams and end those that lost theirs, again and again until cancelled."""
