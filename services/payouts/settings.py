@@ -61,6 +61,10 @@ class PayoutsSettings(StellarSettings):
     """How deposits are found: `network` looks through every ledger and proves it; `account` asks for our accounts one by one."""
     scan_requests_per_hour: int = Field(1_800, validation_alias="STELLAR_SCAN_REQUESTS_PER_HOUR", ge=60, le=10_000_000)
     """What the scan of accounts may ask of Horizon."""
+    sweep_over: int = Field(10, validation_alias="STELLAR_SWEEP_OVER", ge=0, le=MAX_UNITS)
+    """A user's account that holds so many whole units of a currency is swept to the treasury; 0: none is."""
+    sweep_seconds: int = Field(3_600, validation_alias="STELLAR_SWEEP_SECONDS", ge=1)
+    """How often all accounts are looked through for that."""
     maximum: Units = Field(None, validation_alias="OFFERHUB_WITHDRAWAL_MAXIMUM")
     """Of one withdrawal, in whole units of its currency, as all amounts below; empty: none."""
     user_daily: Units = Field(None, validation_alias="OFFERHUB_WITHDRAWAL_USER_DAILY")
@@ -77,6 +81,11 @@ class PayoutsSettings(StellarSettings):
     """Amounts up to this are never flagged; empty: no amount is."""
     flag_count: int = Field(10, validation_alias="OFFERHUB_WITHDRAWAL_FLAG_COUNT", ge=1)
     """More withdrawals of a user in a day are flagged."""
+
+    @property
+    def sweep_over_stroops(self) -> int:
+        """From when on an account is swept; 0: none is."""
+        return self.sweep_over * UNIT
 
     @property
     def limits(self) -> Limits:

@@ -102,11 +102,12 @@ def test_a_services_image_runs_it_and_holds_no_other_service(service: str, tmp_p
 def test_the_migration_image_holds_tables_and_migrations_only(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "libs/common", tmp_path / "libs/common")
     assert 'cp -r "$service/migrations"' in stage("schemas")
-    assert 'cp "$service/store/tables.py"' in stage("schemas")
+    assert 'cp "$service"/store/*tables.py' in stage("schemas")
     for service in SERVICES:
         shutil.copytree(ROOT / "services" / service / "migrations", tmp_path / "services" / service / "migrations")
         (tmp_path / "services" / service / "store").mkdir()
-        shutil.copy(ROOT / "services" / service / "store/tables.py", tmp_path / "services" / service / "store")
+        for tables in (ROOT / "services" / service / "store").glob("*tables.py"):
+            shutil.copy(tables, tmp_path / "services" / service / "store")
     modules = "; ".join(f"import services.{service}.store.tables" for service in SERVICES)
     program = f"from libs.common.persistence.migrate import services; assert len(services()) == 5; {modules}"
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, timeout=60)

@@ -81,7 +81,9 @@ class Bank:
         """Forget what another test left in the database; its chain is gone."""
         owner: asyncpg.Connection = self.desk.owner
         await owner.execute("TRUNCATE payouts.envelopes, payouts.slot_items, payouts.slots, payouts.channels")
-        await owner.execute("TRUNCATE payouts.scans, payouts.account_scans")
+        await owner.execute(
+            "TRUNCATE payouts.scans, payouts.account_scans, payouts.sweeps, payouts.sweep_rounds, payouts.tallies"
+        )
         await owner.execute("DELETE FROM payouts.deposits")
         await owner.execute("UPDATE payouts.withdrawals SET waiting_from = NULL")
         await owner.execute("UPDATE payouts.creations SET state = 'done'")
@@ -138,7 +140,8 @@ class Bank:
     async def hurry(self) -> None:
         """Let nobody wait for a lease, for the relay's grace or for the sweeper's pause."""
         owner: asyncpg.Connection = self.desk.owner
-        await owner.execute("UPDATE payouts.channels SET lease_until = now() - interval '1 second'")
+        for table in ("channels", "scans"):
+            await owner.execute(f"UPDATE payouts.{table} SET lease_until = now() - interval '1 second'")
         await owner.execute("UPDATE payouts.withdrawals SET pending_due = now() WHERE pending_due IS NOT NULL")
         await owner.execute("UPDATE payouts.withdrawals SET waiting_from = now() WHERE waiting_from IS NOT NULL")
         for schema in ("payouts", "ledger"):

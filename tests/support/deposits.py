@@ -52,7 +52,9 @@ class Till:
 
     async def clear(self) -> None:
         """Forget what another test left in the database; its chain is gone."""
-        await self.desk.owner.execute("TRUNCATE payouts.scans, payouts.account_scans, payouts.deposits, payouts.tallies")
+        await self.desk.owner.execute(
+            "TRUNCATE payouts.scans, payouts.account_scans, payouts.deposits, payouts.tallies, payouts.sweeps"
+        )
         await self.desk.owner.execute("DELETE FROM payouts.wallets")
 
     async def users(self, count: int = 1) -> list[str]:

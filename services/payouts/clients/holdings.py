@@ -8,6 +8,7 @@ import msgspec
 
 from libs.common.kernel.money import AmountError, Currency, parse_share
 from services.payouts.clients.history import PAGE, TIMEOUT, HistorySilentError
+from services.payouts.domain.treasury import BASE_RESERVE
 
 T = TypeVar("T")
 
@@ -22,6 +23,13 @@ class Holding(msgspec.Struct, frozen=True):
     """As of which this is said; 0 where that is not said."""
     sequence: int
     """The number of its last transaction."""
+    reserved: int
+    """Stroops of lumens that it must keep."""
+
+    def spendable(self, currency: Currency) -> int:
+        """Tell what it can pay."""
+        held = self.amounts.get(currency, 0)
+        return max(0, held - self.reserved) if currency == "XLM" else held
 
 
 class _Balance(msgspec.Struct):
@@ -36,6 +44,9 @@ class _Account(msgspec.Struct):
     account_id: str
     balances: list[_Balance]
     sequence: str
+    subentry_count: int = 0
+    num_sponsoring: int = 0
+    num_sponsored: int = 0
     last_modified_ledger: int = 0
 
 
@@ -113,7 +124,8 @@ class Holdings:
                 elif (line.asset_code, line.asset_issuer) == self._usdc:
                     amounts["USD"] = parse_share(line.balance)
             modified = max(record.last_modified_ledger, *(line.last_modified_ledger for line in record.balances))
-            return Holding(record.account_id, amounts, modified, ledger, int(record.sequence))
+            entries = 2 + record.subentry_count + record.num_sponsoring - record.num_sponsored
+            return Holding(record.account_id, amounts, modified, ledger, int(record.sequence), entries * BASE_RESERVE)
         except (AmountError, ValueError) as error:
             raise HistorySilentError(f"{record.account_id}: {error}") from error
 

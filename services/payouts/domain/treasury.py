@@ -8,7 +8,7 @@ from libs.common.kernel.money import UNIT, Currency
 Cause = Literal["operator", "balance", "fault"]
 """Why an asset is paused: a person said so, the treasury holds too little, or the network refused to let it pay."""
 TREASURY_FAULTS: Final = ("op_underfunded", "op_src_no_trust", "op_src_not_authorized")
-_BASE_RESERVE: Final = UNIT // 2
+BASE_RESERVE: Final = UNIT // 2
 
 
 def spendable(account: dict[str, Any], usdc_issuer: str) -> dict[Currency, int]:
@@ -26,7 +26,7 @@ def spendable(account: dict[str, Any], usdc_issuer: str) -> dict[Currency, int]:
         for line in account["balances"]:
             free = _stroops(line["balance"]) - _stroops(line.get("selling_liabilities", "0"))
             if line["asset_type"] == "native":
-                found["XLM"] = max(0, free - entries * _BASE_RESERVE)
+                found["XLM"] = max(0, free - entries * BASE_RESERVE)
             elif (line.get("asset_code"), line.get("asset_issuer")) == ("USDC", usdc_issuer) and line.get("is_authorized", True):
                 found["USD"] = free
     except (AttributeError, InvalidOperation, KeyError, TypeError) as error:

@@ -1,6 +1,7 @@
 """Begins to work on the chain when there is something to do: until then Stellar's library, which costs 57 MB, is not loaded."""
 
 import asyncio
+from datetime import timedelta
 
 import asyncpg
 import structlog
@@ -10,22 +11,24 @@ from services.payouts.clients.signer import Signer
 from services.payouts.settings import PayoutsSettings
 from services.payouts.store import due
 from services.payouts.store.creations import Creations
+from services.payouts.store.sweeps import Sweeps
 
 _TROUBLE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 _log = structlog.get_logger("offerhub.payer")
 
 
 def working_when_due(settings: PayoutsSettings, signer: Signer, *, idle_seconds: float) -> Loop:
-    """Make the loop that waits for the first withdrawal or wallet, then pays and makes accounts for good."""
+    """Make the loop that waits for the first withdrawal, wallet or sweep, then pays, makes accounts and sweeps them for good."""
 
     async def run(parts: Parts) -> None:
         while not await _is_due(parts, settings):  # noqa: ASYNC110 - another process may have put it there
             await asyncio.sleep(idle_seconds)
-        from services.payouts.entrypoints.maker import making  # noqa: PLC0415 - see above
+        from services.payouts.entrypoints.collector import collecting  # noqa: PLC0415 - see above
+        from services.payouts.entrypoints.maker import making  # noqa: PLC0415
         from services.payouts.entrypoints.payer import paying  # noqa: PLC0415
 
         async with asyncio.TaskGroup() as tasks:
-            for loop in (paying, making) if settings.wallets == "accounts" else (paying,):
+            for loop in (paying, making, collecting) if settings.wallets == "accounts" else (paying,):
                 tasks.create_task(_as_coroutine(loop(settings, signer, idle_seconds=idle_seconds), parts))
 
     return run
@@ -37,9 +40,13 @@ async def _as_coroutine(loop: Loop, parts: Parts) -> None:
 
 async def _is_due(parts: Parts, settings: PayoutsSettings) -> bool:
     try:
-        if settings.wallets == "accounts" and await Creations(parts.pool, settings.network).is_due():
-            return True
-        return (await due.look(parts.pool, parts.clock.now())).is_any
+        now = parts.clock.now()
+        if settings.wallets == "accounts":
+            last = now - timedelta(seconds=settings.sweep_seconds)
+            is_sweeping = settings.sweep_over > 0 and await Sweeps(parts.pool, settings.network).is_due(now, last)
+            if is_sweeping or await Creations(parts.pool, settings.network).is_due():
+                return True
+        return (await due.look(parts.pool, now)).is_any
     except _TROUBLE as error:
         _log.warning("payer.trouble", error=repr(error))
         return False

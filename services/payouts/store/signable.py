@@ -8,6 +8,7 @@ import asyncpg
 
 from services.payouts.domain.signing import Accounts
 from services.payouts.domain.slots import BID_MAX
+from services.payouts.domain.sweeps import payments
 from services.payouts.domain.transactions import NATIVE, Bump, Expected, Operation, Pay, creation, own_accounts
 
 _CREATION: Final = """
@@ -31,6 +32,14 @@ SELECT w.currency, w.address, w.amount, w.memo_type, w.memo, i.source
    AND (i.source IS NULL OR a.public_key IS NOT NULL)
    AND w.is_booked AND w.status = 'PROCESSING' AND w.waiting_from IS NULL
  ORDER BY i.place
+"""
+
+
+_SWEEP: Final = """
+SELECT s.account, s.sequence, s.usd, s.xlm, s.bid, s.max_time, s.bump_hash = $1 AS is_bump
+  FROM sweeps s
+  JOIN wallets w ON w.tenant = s.tenant AND w.id = s.wallet_id AND w.public_key = s.account AND w.network = s.network
+ WHERE (s.inner_hash = $1 OR s.bump_hash = $1) AND s.network = $2 AND s.state = 'open'
 """
 
 
@@ -89,9 +98,21 @@ async def withdrawal(pool: asyncpg.Pool, intent_id: str, place: Place) -> Expect
 
 
 async def sweep(pool: asyncpg.Pool, intent_id: str, place: Place) -> Expected | None:
-    """A wallet's balance to the treasury. Nothing sweeps yet, so there is none."""
-    del pool, intent_id, place
-    return None
+    """What a wallet holds to the treasury and nobody else; the intent is the transaction, or the fee bump, by its hash."""
+    found = await pool.fetchrow(_SWEEP, intent_id, place.network)
+    if found is None or not intent_id:
+        return None
+    operations = payments(found["account"], place.accounts.treasury, place.asset, usd=found["usd"], xlm=found["xlm"])
+    bid = min(found["bid"], BID_MAX)
+    return Expected(
+        transaction_hash=intent_id,
+        source=found["account"],
+        sequence=found["sequence"],
+        fee_max=bid * (len(operations) + 1) if found["is_bump"] else 0,
+        fee_source=place.accounts.sponsor if found["is_bump"] else "",
+        max_time=found["max_time"],
+        operations=operations,
+    )
 
 
 RULES: Final[Mapping[str, Rule]] = {

@@ -65,6 +65,7 @@ SELECT w.tenant, w.id, a.public_key, w.currency, w.amount
          WHERE waiting_from <= $1 ORDER BY waiting_from, tenant, id LIMIT $2) AS w
   JOIN wallets a ON a.tenant = w.tenant AND a.user_id = w.user_id
  WHERE EXISTS (SELECT FROM deposits d WHERE d.tenant = w.tenant AND d.user_id = w.user_id AND d.account = a.public_key)
+   AND NOT EXISTS (SELECT FROM sweeps s WHERE s.network = a.network AND s.account = a.public_key AND s.state = 'open')
  ORDER BY w.waiting_from, w.tenant, w.id LIMIT $3
 """
 Key = tuple[str, str]

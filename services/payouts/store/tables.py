@@ -14,25 +14,17 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Text,
-    UniqueConstraint,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from libs.common.persistence.tables import add_inbox_and_outbox, schema_metadata
+from libs.common.persistence.tables import add_inbox_and_outbox
+from services.payouts.store.chain_tables import INSTANT, Base, metadata
 
-metadata = schema_metadata("payouts")
-_INSTANT: Any = DateTime(timezone=True)
-_TEXTS: Any = ARRAY(Text)
+__all__ = ["Base", "metadata"]
+
 _MEMO = "('x' || left(md5(tenant || '/' || id), 16))::bit(64)::bigint & 9223372036854775807"
-
-
-class Base(SQLModel):
-    """Everything in this schema."""
-
-    metadata = metadata
-
 
 add_inbox_and_outbox(Base)
 
@@ -89,7 +81,7 @@ class WalletSecret(Base, table=True):
     kek_version: int
     wrapped_key: bytes = Field(sa_type=LargeBinary)
     sealed_seed: bytes = Field(sa_type=LargeBinary)
-    created_at: datetime = Field(sa_type=_INSTANT)
+    created_at: datetime = Field(sa_type=INSTANT)
 
 
 class Signature(Base, table=True):
@@ -103,34 +95,9 @@ class Signature(Base, table=True):
     transaction_hash: str = Field(sa_type=Text)
     outcome: str = Field(sa_type=Text)
     reason: str = Field(sa_type=Text)
-    signed_at: datetime = Field(sa_type=_INSTANT)
+    signed_at: datetime = Field(sa_type=INSTANT)
     previous_hash: bytes = Field(sa_type=LargeBinary)
     hash: bytes = Field(sa_type=LargeBinary)
-
-
-class Creation(Base, table=True):
-    """Accounts being made on the chain, a transaction each row."""
-
-    __tablename__ = "creations"
-    __table_args__: ClassVar[Any] = (
-        Index("creations_open", "network", "source", unique=True, postgresql_where=text("state = 'open'")),
-    )
-    id: str = Field(sa_type=Text, primary_key=True)
-    network: str = Field(sa_type=Text)
-    source: str = Field(sa_type=Text)
-    sequence: int = Field(sa_type=BigInteger)
-    tenants: list[str] = Field(sa_type=_TEXTS)
-    wallet_ids: list[str] = Field(sa_type=_TEXTS)
-    transaction_hash: str = Field(sa_type=Text)
-    hashes: list[str] = Field(sa_type=_TEXTS)
-    envelope: str = Field(sa_type=Text)
-    fee_max: int = Field(sa_type=BigInteger)
-    max_time: int = Field(sa_type=BigInteger)
-    state: str = Field(sa_type=Text)
-    outcome: str = Field(sa_type=Text)
-    created_at: datetime = Field(sa_type=_INSTANT)
-    own_accounts: list[str] = Field(sa_type=_TEXTS)
-    existing: list[str] = Field(sa_type=_TEXTS)
 
 
 class Withdrawal(Base, table=True):
@@ -163,7 +130,7 @@ class Withdrawal(Base, table=True):
     metadata_: dict[str, Any] | None = Field(sa_type=JSONB, sa_column_kwargs={"name": "metadata"})
     status: str = Field(sa_type=Text)
     is_booked: bool
-    waiting_from: datetime | None = Field(sa_type=_INSTANT)
+    waiting_from: datetime | None = Field(sa_type=INSTANT)
     cancel_requested: bool
     cancel_reason: str | None = Field(sa_type=Text)
     transaction_hash: str | None = Field(sa_type=Text)
@@ -174,14 +141,14 @@ class Withdrawal(Base, table=True):
     sequence: int = Field(sa_type=BigInteger)
     pending: dict[str, Any] | None = Field(sa_type=JSONB)
     pending_tries: int
-    pending_due: datetime | None = Field(sa_type=_INSTANT)
+    pending_due: datetime | None = Field(sa_type=INSTANT)
     asked_by: str | None = Field(sa_type=Text)
     needs_approval: bool = Field(sa_column_kwargs={"server_default": text("false")})
     approved_by: str | None = Field(sa_type=Text)
-    hold_until: datetime | None = Field(sa_type=_INSTANT)
+    hold_until: datetime | None = Field(sa_type=INSTANT)
     flags: Any = Field(sa_column=Column(JSONB, nullable=False, server_default=text("'[]'")))
-    created_at: datetime = Field(sa_type=_INSTANT)
-    updated_at: datetime = Field(sa_type=_INSTANT)
+    created_at: datetime = Field(sa_type=INSTANT)
+    updated_at: datetime = Field(sa_type=INSTANT)
     is_proven: bool = Field(sa_column_kwargs={"server_default": text("false")})
 
 
@@ -215,7 +182,7 @@ class KnownDestination(Base, table=True):
     tenant: str = Field(sa_type=Text, primary_key=True)
     user_id: str = Field(sa_type=Text, primary_key=True)
     destination: str = Field(sa_type=Text, primary_key=True)
-    first_at: datetime = Field(sa_type=_INSTANT)
+    first_at: datetime = Field(sa_type=INSTANT)
 
 
 class Channel(Base, table=True):
@@ -228,7 +195,7 @@ class Channel(Base, table=True):
     reason: str | None = Field(sa_type=Text)
     lease_owner: str | None = Field(sa_type=Text)
     lease_epoch: int = Field(sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})
-    lease_until: datetime | None = Field(sa_type=_INSTANT)
+    lease_until: datetime | None = Field(sa_type=INSTANT)
 
 
 class Slot(Base, table=True):
@@ -243,8 +210,8 @@ class Slot(Base, table=True):
     sequence: int = Field(sa_type=BigInteger, primary_key=True)
     currency: str = Field(sa_type=Text)
     state: str = Field(sa_type=Text)
-    opened_at: datetime = Field(sa_type=_INSTANT)
-    closed_at: datetime | None = Field(sa_type=_INSTANT)
+    opened_at: datetime = Field(sa_type=INSTANT)
+    closed_at: datetime | None = Field(sa_type=INSTANT)
     transaction_hash: str | None = Field(sa_type=Text)
     transaction_ledger: int | None = Field(sa_type=BigInteger)
 
@@ -255,6 +222,7 @@ class SlotItem(Base, table=True):
     __tablename__ = "slot_items"
     __table_args__: ClassVar[Any] = (
         Index("slot_items_once", "tenant", "withdrawal_id", unique=True, postgresql_where=text("state IN ('OPEN', 'PAID')")),
+        Index("slot_items_source", "source", postgresql_where=text("state = 'OPEN' AND source IS NOT NULL")),
         ForeignKeyConstraint(["channel", "sequence"], ["slots.channel", "slots.sequence"]),
     )
     channel: str = Field(sa_type=Text, primary_key=True)
@@ -291,72 +259,7 @@ class Envelope(Base, table=True):
     told: str | None = Field(sa_type=Text)
     first_ledger: int = Field(sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})
     last_ledger: int = Field(sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})
-    created_at: datetime = Field(sa_type=_INSTANT)
-
-
-class Scan(Base, table=True):
-    """How far a network has been looked through."""
-
-    __tablename__ = "scans"
-    network: str = Field(sa_type=Text, primary_key=True)
-    ledger: int | None = Field(sa_type=BigInteger)
-    hash: bytes | None = Field(sa_type=LargeBinary)
-    closed_at: datetime | None = Field(sa_type=_INSTANT)
-    lease_owner: str | None = Field(sa_type=Text)
-    lease_until: datetime | None = Field(sa_type=_INSTANT)
-
-
-class AccountScan(Base, table=True):
-    """How far an account has been looked through, and what it held then."""
-
-    __tablename__ = "account_scans"
-    __table_args__: ClassVar[Any] = (Index("account_scans_due", "network", "due_at"),)
-    network: str = Field(sa_type=Text, primary_key=True)
-    account: str = Field(sa_type=Text, primary_key=True)
-    cursor: int = Field(sa_type=BigInteger)
-    usd: int | None = Field(sa_type=BigInteger)
-    xlm: int | None = Field(sa_type=BigInteger)
-    ledger: int = Field(sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})
-    sign_at: datetime = Field(sa_type=_INSTANT)
-    due_at: datetime = Field(sa_type=_INSTANT)
-    tries: int = Field(sa_column_kwargs={"server_default": text("0")})
-    trouble: str | None = Field(sa_type=Text)
-    is_accepted: bool = Field(sa_column_kwargs={"server_default": text("false")})
-
-
-class Deposit(Base, table=True):
-    """Money that came to our accounts on a network."""
-
-    __tablename__ = "deposits"
-    __table_args__: ClassVar[Any] = (
-        UniqueConstraint("network", "operation_id", name="deposits_once"),
-        Index("deposits_operation", "network", "transaction_hash", text("(operation_id & 4095)"), unique=True),
-        Index("deposits_user", "tenant", "user_id", "created_at", "id"),
-        Index("deposits_pending_due", "pending_due", postgresql_where=text("pending_due IS NOT NULL")),
-        Index("deposits_suspense", "network", "operation_id", postgresql_where=text("status = 'SUSPENSE'")),
-    )
-    tenant: str = Field(sa_type=Text, primary_key=True)
-    id: str = Field(sa_type=Text, primary_key=True)
-    user_id: str = Field(sa_type=Text)
-    network: str = Field(sa_type=Text)
-    account: str = Field(sa_type=Text)
-    operation_id: int = Field(sa_type=BigInteger)
-    ledger: int = Field(sa_type=BigInteger)
-    transaction_hash: str = Field(sa_type=Text)
-    kind: str = Field(sa_type=Text)
-    asset: str = Field(sa_type=Text)
-    currency: str | None = Field(sa_type=Text)
-    amount: int = Field(sa_type=BigInteger)
-    sender: str = Field(sa_type=Text)
-    memo: str = Field(sa_type=Text)
-    status: str = Field(sa_type=Text)
-    reason: str | None = Field(sa_type=Text)
-    version: int
-    pending_tries: int = Field(sa_column_kwargs={"server_default": text("0")})
-    pending_due: datetime | None = Field(sa_type=_INSTANT)
-    closed_at: datetime = Field(sa_type=_INSTANT)
-    created_at: datetime = Field(sa_type=_INSTANT)
-    credited_at: datetime | None = Field(sa_type=_INSTANT)
+    created_at: datetime = Field(sa_type=INSTANT)
 
 
 class SecondFactor(Base, table=True):
@@ -371,21 +274,8 @@ class SecondFactor(Base, table=True):
     state: str = Field(sa_type=Text)
     last_step: int = Field(sa_type=BigInteger)
     failures: int
-    locked_until: datetime | None = Field(sa_type=_INSTANT)
-    created_at: datetime = Field(sa_type=_INSTANT)
-
-
-class Tally(Base, table=True):
-    """Chain and books, as they were last compared."""
-
-    __tablename__ = "tallies"
-    network: str = Field(sa_type=Text, primary_key=True)
-    currency: str = Field(sa_type=Text, primary_key=True)
-    ledger: int = Field(sa_type=BigInteger)
-    held: int = Field(sa_type=BigInteger)
-    booked: int = Field(sa_type=BigInteger)
-    unbooked: int = Field(sa_type=BigInteger)
-    compared_at: datetime = Field(sa_type=_INSTANT)
+    locked_until: datetime | None = Field(sa_type=INSTANT)
+    created_at: datetime = Field(sa_type=INSTANT)
 
 
 class AssetPause(Base, table=True):
@@ -395,4 +285,4 @@ class AssetPause(Base, table=True):
     currency: str = Field(sa_type=Text, primary_key=True)
     cause: str = Field(sa_type=Text, primary_key=True)
     reason: str = Field(sa_type=Text)
-    since: datetime = Field(sa_type=_INSTANT)
+    since: datetime = Field(sa_type=INSTANT)

@@ -12,9 +12,11 @@ _STANDING: Final = """
 SELECT (SELECT ledger FROM scans WHERE network = $1),
        (SELECT count(*) FROM deposits WHERE status = 'PENDING')
      + (SELECT count(*) FROM slots WHERE state = 'OPEN')
+     + (SELECT count(*) FROM sweeps WHERE network = $1 AND state = 'open')
      + (SELECT count(*) FROM withdrawals WHERE status = 'PROCESSING' OR pending IS NOT NULL),
        (SELECT count(*) FROM deposits WHERE network = $1),
-       (SELECT count(*) FROM slots)
+       (SELECT count(*) FROM slots),
+       (SELECT count(*) FROM sweeps WHERE network = $1)
 """
 _UNBOOKED: Final = """
 SELECT currency, sum(amount)::bigint FROM deposits
@@ -44,6 +46,7 @@ class Standing(NamedTuple):
     """What is on its way between the chain and the books."""
     deposits: int
     slots: int
+    sweeps: int
 
 
 class Tally(NamedTuple):
@@ -68,7 +71,7 @@ class Tally(NamedTuple):
 async def standing(pool: asyncpg.Pool, network: str) -> Standing:
     """Return how far payouts has come."""
     record = await pool.fetchrow(_STANDING, network)
-    return Standing(None, 0, 0, 0) if record is None else Standing(*record)
+    return Standing(None, 0, 0, 0, 0) if record is None else Standing(*record)
 
 
 async def unbooked(pool: asyncpg.Pool, network: str) -> dict[str, int]:
