@@ -66,6 +66,8 @@ class Stream:
         self._close = close
         self._cutting: asyncio.TimerHandle | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._alarm: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()  # asked once: in Python 3.11 each question is a call of the kernel
         tail.followers.add(self.wake)
 
     @property
@@ -75,7 +77,7 @@ class Stream:
 
     async def pieces(self) -> AsyncGenerator[bytes]:
         """Yield what is to be sent, in pieces of whole frames."""
-        now = asyncio.get_running_loop().time
+        now = self._loop.time
         yield retry(self._retry_ms()) + ping(self.position)
         beat_at = now() + self._beat_seconds
         while not self.ended_for:
@@ -94,7 +96,7 @@ class Stream:
         """Let it end after what is being sent, which must not take long any more."""
         if not self.ended_for:
             self.ended_for = reason
-            self._cutting = asyncio.get_running_loop().call_later(_LAST_SECONDS, self._cut_off)
+            self._cutting = self._loop.call_later(_LAST_SECONDS, self._cut_off)
             self.wake()
 
     def wake(self) -> None:
@@ -105,8 +107,9 @@ class Stream:
     async def close(self) -> None:
         """Give back what it holds; nothing is yielded any more."""
         self.end("gone")
-        if self._cutting is not None:
-            self._cutting.cancel()
+        for timer in (self._cutting, self._alarm):
+            if timer is not None:
+                timer.cancel()
         self.tail.followers.discard(self.wake)
         await self._close(self)
 
@@ -123,7 +126,7 @@ class Stream:
                     return await self._jump(frames), 0
             except (ApiError, RefusedError) as error:
                 _log.warning("stream.past_not_read", position=self.position, error=repr(error))
-                return b"", min(beat_at, asyncio.get_running_loop().time() + _TROUBLE_PAUSE_SECONDS)
+                return b"", min(beat_at, self._loop.time() + _TROUBLE_PAUSE_SECONDS)
         return (self._gather(frames), 0) if frames else (b"", beat_at)
 
     def _gather(self, frames: Sequence[Frame]) -> bytes:
@@ -145,11 +148,17 @@ class Stream:
         return told
 
     async def _rest(self, until: float) -> None:
-        loop = asyncio.get_running_loop()
-        self._waiter = loop.create_future()
-        timer = loop.call_at(until, self.wake)
+        """Rest until woken, at the latest then; an alarm that is set for earlier stays, and whoever is woken by it rests on."""
+        if self._alarm is None or self._alarm.when() > until:
+            if self._alarm is not None:
+                self._alarm.cancel()
+            self._alarm = self._loop.call_at(until, self._ring)
+        self._waiter = self._loop.create_future()
         try:
             await self._waiter
         finally:
-            timer.cancel()
             self._waiter = None
+
+    def _ring(self) -> None:
+        self._alarm = None
+        self.wake()
