@@ -11,7 +11,8 @@ from typing import Final
 from services.payouts.settings import PayoutsSettings, SignerSettings
 
 _USAGE: Final = """usage: python -m services.payouts
-    [rotate-keys | prepare [--check] | deposits … | pause CURRENCY WHY | resume CURRENCY | pauses]
+    [rotate-keys | prepare [--check] | deposits … | pause CURRENCY WHY | resume CURRENCY | pauses
+     | history CHANNEL | lift CHANNEL]
 """
 
 
@@ -26,6 +27,8 @@ def main(arguments: list[str]) -> int:
             return _rotate()
         case ["deposits", *asked]:
             return _deposits(asked)
+        case ["history" | "lift" as word, channel]:
+            return _lift(channel, is_only_told=word == "history")
         case ["pause", _, _] | ["resume", _] | ["pauses"]:
             return _pausing(arguments)
         case _:
@@ -54,6 +57,12 @@ def _deposits(asked: list[str]) -> int:
     from services.payouts.entrypoints.deposit_desk import deposits  # noqa: PLC0415
 
     return asyncio.run(deposits(PayoutsSettings.read(), asked))
+
+
+def _lift(channel: str, *, is_only_told: bool) -> int:
+    from services.payouts.entrypoints.lifting import lift  # noqa: PLC0415
+
+    return asyncio.run(lift(PayoutsSettings.read(), channel, _say, is_only_told=is_only_told))
 
 
 def _rotate() -> int:

@@ -116,6 +116,24 @@ class Horizon:
         _, body = await self._get(path, order="desc", limit=_PAGE, include_failed="true")
         return [_applied(record) for record in _records(body)]
 
+    async def sent_by(self, account: str, *, since: int) -> list[tuple[Applied, str]]:
+        """Return the transactions that took an account's sequence numbers from `since` on, oldest first, with their envelopes.
+
+        Raises:
+            HorizonSilentError: it does not say.
+        """
+        path, found, cursor = f"/accounts/{account}/transactions", list[tuple[Applied, str]](), ""
+        while True:
+            query = {"cursor": cursor} if cursor else {}
+            _, body = await self._get(path, order="desc", limit=_PAGE, include_failed="true", **query)
+            records = _records(body)
+            shown = [(_applied(record), _text(record, "envelope_xdr")) for record in records]
+            own = [each for each in shown if each[0].source == account]
+            found += [each for each in own if each[0].sequence >= since]
+            if len(records) < _PAGE or any(each.sequence < since for each, _ in own):
+                return found[::-1]
+            cursor = _text(records[-1], "paging_token")
+
     async def submit(self, envelope: str) -> Told:
         """Hand in a signed envelope (XDR in base 64) and wait for no ledger; whatever happens is told, not raised."""
         try:

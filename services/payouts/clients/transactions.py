@@ -47,6 +47,21 @@ def read(envelope_xdr: str, passphrase: str) -> tuple[Envelope, Transaction]:
     return envelope, transaction
 
 
+def describe_signed(envelope_xdr: str, passphrase: str) -> tuple[str, Transaction]:
+    """Return the hash of a transaction from a ledger, of a fee bump the one inside, and what it does.
+
+    Raises:
+        UnreadableError: it is no envelope.
+    """
+    try:
+        envelope = _decode(envelope_xdr, passphrase)
+        if isinstance(envelope, stellar_sdk.FeeBumpTransactionEnvelope):
+            return envelope.transaction.inner_transaction_envelope.hash_hex(), _described(envelope)
+        return envelope.hash_hex(), _described(envelope)
+    except Exception as error:  # the library raises what it likes on bytes it can't read
+        raise UnreadableError(f"this is no transaction envelope: {error!r}") from error
+
+
 def _decode(envelope_xdr: str, passphrase: str) -> Envelope:
     is_bump = stellar_sdk.FeeBumpTransactionEnvelope.is_fee_bump_transaction_envelope(envelope_xdr)
     kind = stellar_sdk.FeeBumpTransactionEnvelope if is_bump else stellar_sdk.TransactionEnvelope

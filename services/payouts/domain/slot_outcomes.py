@@ -111,21 +111,19 @@ class Outcome:
     wait_seconds: int = 0
 
 
-SlotState = Literal["PAID", "FAILED", "VOID", "FOREIGN"]
+SlotState = Literal["PAID", "FAILED", "VOID"]
 
 
-def state_of(applied: Applied, envelope: Envelope | None) -> SlotState:
+def state_of(applied: Applied, envelope: Envelope) -> SlotState:
     """Name how a slot was closed."""
-    if envelope is None:
-        return "FOREIGN"
     if not applied.is_successful:
         return "FAILED"
     return "PAID" if envelope.kind == "payment" else "VOID"
 
 
-def outcomes(items: Sequence[Item], applied: Applied, envelope: Envelope | None) -> list[Outcome]:
-    """Tell each payment's outcome; `envelope` is the one of ours that was applied, None when it was somebody else's."""
-    paid = sorted(envelope.places) if envelope is not None else []
+def outcomes(items: Sequence[Item], applied: Applied, envelope: Envelope) -> list[Outcome]:
+    """Tell each payment's outcome; `envelope` is the one that was applied."""
+    paid = sorted(envelope.places)
     codes = dict(zip(paid, applied.codes, strict=False))
     return [_outcome(item, applied, codes.get(item.place), is_in=item.place in paid) for item in items]
 

@@ -58,6 +58,7 @@ async def own_accounts(signer: Signer, idle_seconds: float) -> Accounts:
 async def pay(payer: Payer, public_keys: Sequence[str], *, idle_seconds: float) -> None:
     """Pay until cancelled. Whatever goes wrong is tried again: nothing is decided but by what the chain shows."""
     owner = new_id("req")
+    is_inspected = False
     try:
         while True:
             try:
@@ -65,6 +66,9 @@ async def pay(payer: Payer, public_keys: Sequence[str], *, idle_seconds: float) 
                     _log.error("payer.other_network")
                 else:
                     await _register(payer, public_keys)
+                    if not is_inspected:
+                        await payer.inspect(public_keys)
+                        is_inspected = True
                     await _work(payer, owner, public_keys, idle_seconds)
             except TROUBLE as error:
                 _log.warning("payer.trouble", error=repr(error))

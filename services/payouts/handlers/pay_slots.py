@@ -8,6 +8,7 @@ import asyncpg
 import structlog
 
 from libs.common.contracts.commands.payouts import ConcludeWithdrawal
+from libs.common.contracts.topology import Topology
 from libs.common.kernel.clock import Clock
 from libs.common.kernel.ids import derive_id
 from libs.common.messaging import faults
@@ -172,11 +173,36 @@ class Payer:
                 return True
         for applied in await self.horizon.newest_of(lease.channel):
             if (applied.source, applied.sequence) == (lease.channel, held.sequence):
-                await self._close(lease, held, applied, ours.get(applied.inner_hash))
-                return True
+                found = ours.get(applied.inner_hash)
+                if found is not None:
+                    await self._close(lease, held, applied, found)
+                    return True
+                await self._stop(lease, f"{applied.hash} took {held.sequence}, and is not known here")
+                return False
         return False
 
-    async def _close(self, lease: Lease, held: OpenSlot, applied: Applied, envelope: Envelope | None) -> None:
+    async def _stop(self, lease: Lease, reason: str) -> None:
+        """Leave the slot as it is: a database from a backup may have forgotten that this paid what is in it."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            await channels.hold(connection, lease)
+            await self._quarantine(connection, lease.channel, reason)
+
+    async def inspect(self, public_keys: Sequence[str]) -> None:
+        """Quarantine the channels of which the chain has used numbers that nothing here knows of, before anything is begun.
+
+        Raises:
+            TransientError: Horizon does not answer.
+        """
+        numbers = await channels.numbers(self.pool, public_keys)
+        for channel, number in numbers.items():
+            look = await self.horizon.look(channel)
+            is_ahead = not is_fresh(look.sequence) if number is None else look.sequence >= number
+            if is_ahead and await channels.numbers(self.pool, [channel]) == {channel: number}:  # nobody has used it meanwhile
+                async with self.pool.acquire() as connection:
+                    reason = f"the chain is at {look.sequence}, and {number or 'nothing'} is our next"
+                    await self._quarantine(connection, channel, reason)
+
+    async def _close(self, lease: Lease, held: OpenSlot, applied: Applied, envelope: Envelope) -> None:
         faults.reach("slot.found")
         now = self.clock.now()
         async with self.pool.acquire() as connection, connection.transaction():
@@ -189,9 +215,7 @@ class Payer:
             state = state_of(applied, envelope)
             await slots.close(connection, lease.channel, held.sequence, state, applied, ended, now=now)
             await channels.begin_at(connection, lease.channel, held.sequence + 1)
-            if envelope is None:
-                await self._quarantine(connection, lease.channel, f"{applied.hash} took {held.sequence}, and is none of ours")
-            news = self._news(lease.channel, held.sequence, applied, ended)
+            news = conclusions(self.publisher.topology, lease.channel, held.sequence, applied, ended)
             if news:
                 await outbox.append(connection, news, now)
         faults.reach("slot.closed")
@@ -206,24 +230,6 @@ class Payer:
         async with self.pool.acquire() as connection:
             await outbox.remove(connection, [message.id for message in news])
 
-    def _news(self, channel: str, sequence: int, applied: Applied, ended: Sequence[Outcome]) -> list[Outgoing]:
-        return [
-            outgoing_command(
-                self.publisher.topology,
-                outcome.item.tenant,
-                Send(
-                    "payouts",
-                    derive_id("cmd", channel, sequence, outcome.item.tenant, outcome.item.withdrawal_id),
-                    ConcludeWithdrawal(
-                        outcome.item.withdrawal_id, outcome.ending, applied.hash, applied.ledger, outcome.code, outcome.reason
-                    ),
-                ),
-                reply_to="",
-            )
-            for outcome in ended
-            if outcome.ending is not None
-        ]
-
     async def _quarantine(self, connection: Connection, channel: str, reason: str) -> None:
         _log.error("channel.quarantined", channel=channel, reason=reason)
         await channels.quarantine(connection, channel, reason)
@@ -231,3 +237,23 @@ class Payer:
 
 def _wanted(held: OpenSlot) -> frozenset[int]:
     return frozenset(item.place for item in held.items if not item.is_canceled)
+
+
+def conclusions(topology: Topology, channel: str, sequence: int, applied: Applied, ended: Sequence[Outcome]) -> list[Outgoing]:
+    """Make what tells payouts' own command queue of the payments that have ended."""
+    return [
+        outgoing_command(
+            topology,
+            outcome.item.tenant,
+            Send(
+                "payouts",
+                derive_id("cmd", channel, sequence, outcome.item.tenant, outcome.item.withdrawal_id),
+                ConcludeWithdrawal(
+                    outcome.item.withdrawal_id, outcome.ending, applied.hash, applied.ledger, outcome.code, outcome.reason
+                ),
+            ),
+            reply_to="",
+        )
+        for outcome in ended
+        if outcome.ending is not None
+    ]

@@ -15,6 +15,7 @@ WITH waiting AS (
     SELECT memo IS NOT NULL AS is_alone, count(*) AS count
       FROM (SELECT currency, memo, is_proven FROM withdrawals
              WHERE waiting_from <= $1 AND currency NOT IN (SELECT currency FROM asset_pauses)
+               AND NOT EXISTS (SELECT FROM channels WHERE is_quarantined)
              ORDER BY waiting_from LIMIT $2) AS next
      GROUP BY currency, is_proven, memo IS NOT NULL
 )

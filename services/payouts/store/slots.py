@@ -23,10 +23,12 @@ SELECT w.id FROM withdrawals w JOIN slot_items i ON w.tenant = i.tenant AND w.id
  WHERE i.channel = $1 AND i.sequence = $2 ORDER BY w.tenant, w.id FOR NO KEY UPDATE OF w
 """
 # A payment with a memo goes alone, since a memo is its transaction's; and a slot pays one asset. Those that are known to be good
-# go together: among others they would fail again with each bad one.
+# go together: among others they would fail again with each bad one. While a channel is quarantined nothing is begun on any: what
+# it has paid and this database has forgotten may wait here.
 _FIRST: Final = """
 SELECT currency, memo IS NOT NULL, tenant, id, is_proven FROM withdrawals
  WHERE waiting_from <= $1 AND currency NOT IN (SELECT currency FROM asset_pauses)
+   AND NOT EXISTS (SELECT FROM channels WHERE is_quarantined)
  ORDER BY waiting_from, tenant, id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
 """
 _MORE: Final = """
@@ -124,12 +126,18 @@ async def assign(connection: Connection, channel: str, sequence: int, now: datet
     chosen = [(first[2], first[3])]
     if not first[1]:
         chosen = [tuple(row) for row in await connection.fetch(_MORE, now, first[0], first[4], BATCH_MAX)]
-    tenants, ids = [key[0] for key in chosen], [key[1] for key in chosen]
-    await connection.execute(_OPEN, channel, sequence, first[0], now)
-    paying = [sources.get(key) for key in chosen]
-    await connection.execute(_PUT, channel, sequence, tenants, ids, paying)
-    await connection.execute(_SEND, tenants, ids, now)
+    await put(connection, channel, sequence, first[0], {key: sources.get(key) for key in chosen}, now)
     return len(chosen)
+
+
+async def put(
+    connection: Connection, channel: str, sequence: int, currency: str, paying: Mapping[Key, str | None], now: datetime
+) -> None:
+    """Open a slot with these withdrawals, each paid by its account or, where there is none, by the treasury."""
+    tenants, ids = [key[0] for key in paying], [key[1] for key in paying]
+    await connection.execute(_OPEN, channel, sequence, currency, now)
+    await connection.execute(_PUT, channel, sequence, tenants, ids, list(paying.values()))
+    await connection.execute(_SEND, tenants, ids, now)
 
 
 async def close(

@@ -125,11 +125,10 @@ TOMB = replace(NEW, kind="tombstone", places=frozenset())
             ["PAID", "CANCELED"],
         ),
         (CALLED_OFF, _applied("op_success", is_successful=True), TOMB, "VOID", [None, "CANCELED"]),
-        (CALLED_OFF, _applied("op_success", is_successful=True), None, "FOREIGN", [None, "CANCELED"]),
     ],
 )
 def test_what_comes_of_a_slot(
-    items: list[Item], applied: Applied, envelope: Envelope | None, state: str, endings: list[str | None]
+    items: list[Item], applied: Applied, envelope: Envelope, state: str, endings: list[str | None]
 ) -> None:
     assert state_of(applied, envelope) == state
     assert [outcome.ending for outcome in outcomes(items, applied, envelope)] == endings
