@@ -67,7 +67,7 @@ class Stream:
         self._cutting: asyncio.TimerHandle | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._alarm: asyncio.TimerHandle | None = None
-        self._loop = asyncio.get_running_loop()  # asked once: in Python 3.11 each question is a call of the kernel
+        self._loop = asyncio.get_running_loop()
         tail.followers.add(self.wake)
 
     @property
