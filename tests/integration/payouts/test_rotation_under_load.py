@@ -29,7 +29,7 @@ from tests.support.workers import ROLE_SECRET, settings
 pytestmark = pytest.mark.integration
 WALLETS = int(os.environ.get("OFFERHUB_ROTATED_WALLETS", "200"))
 _MINTED_AT_ONCE = 500
-_EACH = 2
+_EACH = 2 if WALLETS < 1_000 else 20
 _SECRETS = "SELECT tenant, wallet_id, public_key, network, version, wrapped_key FROM payouts.wallet_secrets"
 
 

@@ -91,6 +91,8 @@ LIES: dict[str, dict[str, Any]] = {
     "half the JSON": {"fault": "broken_json", "match": {"path": "/*"}, "probability": 0.3, "seed": 7},
     "too many requests": {"fault": "rate_limited", "match": {"path": "/*"}, "probability": 0.5, "seed": 7},
     "replicas that lag": {"fault": "lag", "lag": [0, 3, 1]},
+    "the newest ledger twice": {"fault": "duplicate", "match": {"path": "/ledgers"}, "positions": [0], "times": 5},
+    "no newest ledger": {"fault": "drop", "match": {"path": "/ledgers"}, "positions": [0], "times": 5},
     "a lost transaction": {"fault": "lose", "match": {"path": "/transactions_async"}, "times": 1},
 }
 
