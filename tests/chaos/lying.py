@@ -101,7 +101,8 @@ def tell_all(seeds: int, say: Callable[[str], None]) -> Seen:
     seen = Seen()
     with ProcessPoolExecutor(AT_ONCE, mp_context=get_context("spawn")) as pool:
         for done in as_completed([pool.submit(tell, part) for part in parts]):
-            seen.add(done.result())
+            error = done.exception()
+            seen.add(done.result() if error is None else Seen(breaches=[f"a part ended with {error!r}"]))
             say(f"  {seen.plays} plays, {len(seen.breaches)} breaches")
     seen.breaches += [f"nobody was told {lie}" for lie in LIES if not seen.fired[lie]]
     return seen
