@@ -61,10 +61,11 @@ class Market:
         await link.start()
         await link.wait_up(10)
         owner = await asyncpg.connect(config.database_url.get_secret_value())
+        market = cls(config, client, Tenant(f"{new_id('req')}:live"), owner)
         try:
-            yield cls(config, client, Tenant(f"{new_id('req')}:live"), owner)
+            yield market
         finally:
-            await owner.close()
+            await market.owner.close()
             await link.stop()
 
     @contextlib.asynccontextmanager

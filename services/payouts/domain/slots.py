@@ -54,6 +54,17 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """Where the database left a channel."""
+
+    channel: str
+    next_sequence: int | None
+    """The number of its open slot, or of the slot that would be opened; None before the chain was asked."""
+    has_slot: bool
+    is_quarantined: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Envelope:
     """A transaction that was made for a slot, as it is stored."""
 
@@ -137,6 +148,14 @@ Move = Build | Bump | Sign | Submit | Find | Wait
 def is_fresh(sequence: int) -> bool:
     """Tell whether an account has used none of its sequence numbers: they begin at the ledger that made it, times 2^32."""
     return sequence % (1 << 32) == 0
+
+
+def behind_chain(standing: Standing, sequence: int) -> str | None:
+    """Tell what the chain knows of a channel and the database does not, given a look from before the database was read."""
+    if standing.next_sequence is None:
+        return None if is_fresh(sequence) else f"the chain is at {sequence}, and this database knows of none of its transactions"
+    known = standing.next_sequence if standing.has_slot else standing.next_sequence - 1
+    return None if sequence <= known else f"the chain is at {sequence}, and {standing.next_sequence} is our next"
 
 
 def next_move(slot: Slot, look: Look, *, bid_max: int) -> Move:

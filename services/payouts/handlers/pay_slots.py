@@ -35,7 +35,7 @@ from services.payouts.domain.slots import (
     Slot,
     Submit,
     Told,
-    is_fresh,
+    behind_chain,
     next_move,
 )
 from services.payouts.store import channels, envelopes, slots
@@ -87,26 +87,42 @@ class Payer:
         return True
 
     async def _assign(self, lease: Lease, look: Look) -> bool:
-        """Open a slot, if the chain stands where we left it: a database from a backup, or another's hand, shows here."""
+        """Open a slot, if the chain stands where we left it on every channel.
+
+        What waits here may have been paid through any of them: a database from a backup, or another's hand, shows in one.
+        """
         sources = await self._sources()
+        looks = {lease.channel: look} | await self._others(lease.channel)
         async with self.pool.acquire() as connection, connection.transaction():
             number = await channels.hold(connection, lease)
-            if number is None and not is_fresh(look.sequence):
-                reason = f"the chain is at {look.sequence}, and this database knows of none of its transactions"
-                await self._quarantine(connection, lease.channel, reason)
+            if not await self._is_all_known(connection, looks):
                 return False
             if number is None:
                 number = look.sequence + 1
                 await channels.begin_at(connection, lease.channel, number)
-            if look.sequence >= number:
-                await self._quarantine(connection, lease.channel, f"the chain is at {look.sequence}, and {number} is our next")
-                return False
             if look.sequence < number - 1:  # this Horizon lags
                 return False
             count = await slots.assign(connection, lease.channel, number, self.clock.now(), sources)
         if count:
             faults.reach("slot.assigned")
         return count > 0
+
+    async def _others(self, channel: str) -> dict[str, Look]:
+        """Look at all channels but one."""
+        others = sorted(await channels.known(self.pool) - {channel})
+        looks = await asyncio.gather(*(self.horizon.look(each) for each in others))
+        return dict(zip(others, looks, strict=True))
+
+    async def _is_all_known(self, connection: Connection, looks: Mapping[str, Look]) -> bool:
+        """Tell whether this database knows of all that channels did on the chain, and quarantine those of which it does not."""
+        is_known = True
+        for standing in await channels.standings(connection):
+            look = looks.get(standing.channel)
+            reason = None if look is None else behind_chain(standing, look.sequence)
+            if reason is not None and not standing.is_quarantined:
+                await self._quarantine(connection, standing.channel, reason)
+            is_known = is_known and look is not None and reason is None and not standing.is_quarantined
+        return is_known
 
     async def _sources(self) -> dict[slots.Key, str]:
         """Look which users' own accounts hold what they are to be paid; where Horizon does not say, the treasury pays."""

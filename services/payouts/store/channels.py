@@ -9,6 +9,7 @@ import asyncpg
 
 from libs.common.kernel.errors import TransientError
 from libs.common.persistence.rows import Connection
+from services.payouts.domain.slots import Standing
 
 _REGISTER: Final = "INSERT INTO channels (public_key) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING"
 _KNOWN: Final = "SELECT public_key FROM channels"
@@ -25,6 +26,10 @@ RETURNING c.public_key, c.lease_epoch, c.next_sequence
 _HOLD: Final = """
 SELECT next_sequence FROM channels
  WHERE public_key = $1 AND lease_owner = $2 AND lease_epoch = $3 AND NOT is_quarantined FOR NO KEY UPDATE
+"""
+_STANDINGS: Final = """
+SELECT public_key, next_sequence, EXISTS (SELECT FROM slots WHERE channel = public_key AND state = 'OPEN'), is_quarantined
+  FROM channels
 """
 _RELEASE: Final = "UPDATE channels SET lease_owner = NULL, lease_until = NULL WHERE lease_owner = $1"
 _QUARANTINE: Final = "UPDATE channels SET is_quarantined = true, reason = $2 WHERE public_key = $1"
@@ -66,6 +71,11 @@ async def register(pool: asyncpg.Pool, public_keys: Sequence[str]) -> None:
 async def known(pool: asyncpg.Pool) -> frozenset[str]:
     """Name the channels that are known."""
     return frozenset(record[0] for record in await pool.fetch(_KNOWN))
+
+
+async def standings(connection: Connection) -> list[Standing]:
+    """Tell where every channel was left."""
+    return [Standing(*record) for record in await connection.fetch(_STANDINGS)]
 
 
 async def take(

@@ -20,7 +20,22 @@ from services.payouts.domain.slot_outcomes import (
     outcomes,
     state_of,
 )
-from services.payouts.domain.slots import Build, Bump, Envelope, Find, Look, Move, Sign, Slot, Submit, Told, Wait, next_move
+from services.payouts.domain.slots import (
+    Build,
+    Bump,
+    Envelope,
+    Find,
+    Look,
+    Move,
+    Sign,
+    Slot,
+    Standing,
+    Submit,
+    Told,
+    Wait,
+    behind_chain,
+    next_move,
+)
 
 ALL = frozenset({0, 1})
 CAP = 10_000
@@ -97,6 +112,25 @@ def test_whatever_is_heard_bids_stay_below_the_most_and_only_what_is_signed_is_h
             first = made[move.hash].first_ledger or ledger
             made[move.hash] = replace(made[move.hash], told=told, first_ledger=first, last_ledger=ledger)
     assert len({each.inner_hash for each in made.values()}) == len({each.generation for each in made.values()})
+
+
+@pytest.mark.parametrize(
+    ("next_sequence", "has_slot", "chain", "is_behind"),
+    [
+        (None, False, 7 << 32, False),
+        (None, False, (7 << 32) + 1, True),
+        (9, False, 7, False),  # Horizon lags
+        (9, False, 8, False),
+        (9, False, 9, True),
+        (9, True, 9, False),  # the slot is taken, and about to be closed
+        (9, True, 10, True),
+    ],
+)
+def test_a_database_that_has_forgotten_what_a_channel_did_is_told(
+    next_sequence: int | None, chain: int, *, has_slot: bool, is_behind: bool
+) -> None:
+    standing = Standing("G", next_sequence, has_slot=has_slot, is_quarantined=False)
+    assert (behind_chain(standing, chain) is not None) == is_behind
 
 
 def _applied(*codes: str, is_successful: bool = False) -> Applied:
