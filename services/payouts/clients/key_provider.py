@@ -81,7 +81,8 @@ class EnvironmentKeys:
             if ref in ciphers:
                 raise ValueError(f"key {name}.{ref.version} is named twice")
             ciphers[ref] = AESGCM(bytes.fromhex(key))
-            ring.setdefault(name, ciphers[ref])
+            if ref.version == 1 or name not in ring:  # keys had no versions then
+                ring[name] = ciphers[ref]
         return cls(ciphers, entropy, KeyRing(ring, entropy))
 
     @property
