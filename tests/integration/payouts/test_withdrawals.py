@@ -130,6 +130,30 @@ async def test_payouts_killed_at_any_point_of_a_debit_debits_once(desk: Desk) ->
     await books_hold(desk.owner)
 
 
+async def test_a_sweeper_killed_while_it_asks_again_debits_once(desk: Desk) -> None:
+    async with desk.ledger():
+        user = await desk.user(balance=100)
+    withdrawal = new_id("wth")
+    for time in (1, 2, 3):
+        async with desk.payouts() as first:
+            died = die_in("payouts", "intent.resend")
+            asking = asyncio.create_task(desk.do(desk.terms(withdrawal, user), f"cmd_{withdrawal}", service="payouts"))
+            await until(partial(desk.stored, withdrawal))
+            await _hurry(desk)
+            await asyncio.wait_for(died.wait(), 10)
+            await kill(first)
+            asking.cancel()
+        faults.clear_traps()
+        stored = await desk.stored(withdrawal)
+        assert stored is not None
+        assert stored["pending_tries"] == time
+    await _hurry(desk)
+    async with desk.ledger(), desk.payouts():
+        await until(partial(_is_booked, desk, withdrawal))
+        assert await desk.balance(user) == ("50.00", "0.00")
+    assert await desk.journals(withdrawal) == ["withdraw"]
+
+
 async def _is_booked(desk: Desk, withdrawal: str) -> bool:
     row = await desk.stored(withdrawal)
     return row is not None and row["is_booked"] and await outboxes_are_empty(desk.owner, "payouts", "ledger")
