@@ -83,7 +83,7 @@ bench-payouts: setup ## Measure withdrawals from the API to the chain, write doc
 fuzz: setup ## Fuzz the API by its OpenAPI document, 20 minutes or make fuzz minutes=5; writes docs/fuzzing.md
 	$(BIN)/python -m tests.fuzz --minutes $(or $(minutes),20)
 
-chaos: setup ## Kill processes under load, then check the books; writes docs/reliability.md
+chaos: setup ## Kill processes under load, then check the books; writes docs/reliability.md and docs/reliability-payouts.md
 	$(BIN)/python -m tests.chaos
 
 chaos-lies: setup ## Have a Horizon lie in pairs while money moves; writes docs/reliability-lies.md

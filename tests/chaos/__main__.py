@@ -14,6 +14,8 @@ from deploy.local.errors import LocalError
 from libs.common.persistence.migrate import migrate
 from tests.chaos import hooks, hooks_report, report
 from tests.chaos.outage import Outage, suffer
+from tests.chaos.payouts import report as payouts_report
+from tests.chaos.payouts import run as payouts
 from tests.chaos.replays import Seen, Wish, replay_under_kills
 from tests.chaos.run import Options, Result, run
 from tests.support.oracles import books_hold
@@ -36,13 +38,15 @@ def main() -> int:
     parser.add_argument("--broker", choices=_BROKERS, help="one of the two only; writes nothing")
     parser.add_argument("--replay", action="store_true", help="the replay only; writes nothing")
     parser.add_argument("--webhooks", action="store_true", help="webhooks and streams only, all of it; writes their page")
+    parser.add_argument("--payouts", action="store_true", help="payouts only; writes their page")
+    parser.add_argument("--kills-per-point", type=int, default=10, help="deaths at each fault point of payouts")
     parser.add_argument("--kills", type=int, default=120, help="kills per broker")
     parser.add_argument("--seed", type=int, default=20, help="of the kills and of the clients' wishes")
     parser.add_argument("--clients", type=int, default=24)
     chosen = parser.parse_args()
     options = Options(kills=chosen.kills, seed=chosen.seed, clients=chosen.clients)
     try:
-        breaches = _chosen(chosen, options)
+        breaches = _chosen(chosen, options, payouts.Wish(chosen.kills_per_point, chosen.seed))
     except LocalError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -51,13 +55,20 @@ def main() -> int:
     return 1 if breaches else 0
 
 
-def _chosen(chosen: argparse.Namespace, options: Options) -> list[str]:
+def _chosen(chosen: argparse.Namespace, options: Options, wish: payouts.Wish) -> list[str]:
     if chosen.webhooks:
         seen, replayed = asyncio.run(hooks.run(_HOOKS, _say)), _replay()
         hooks_report.write(seen, replayed)
         _say(f"written: {hooks_report.PATH}")
         return seen.breaches() + replayed.breaches()
-    return _replayed() if chosen.replay else _run_one(chosen.broker, options) if chosen.broker else _run_all(options)
+    if chosen.payouts:
+        paid = payouts.run(wish, _say)
+        payouts_report.write(paid)
+        _say(f"written: {payouts_report.PATH}")
+        return paid.breaches()
+    if chosen.replay:
+        return _replayed()
+    return _run_one(chosen.broker, options) if chosen.broker else _run_all(options, wish)
 
 
 def _replayed() -> list[str]:
@@ -70,16 +81,16 @@ def _run_one(broker: str, options: Options) -> list[str]:
     return _found(asyncio.run(run(broker, options, _say)))
 
 
-def _run_all(options: Options) -> list[str]:
+def _run_all(options: Options, wish: payouts.Wish) -> list[str]:
     results = [asyncio.run(run(broker, options, _say)) for broker in _BROKERS]
     outage = asyncio.run(_outage())
     replayed = _replay()
     hooked = asyncio.run(hooks.run(_SOME_HOOKS, _say))
+    paid = payouts.run(wish, _say)
     report.write(results, outage, replayed, options)
     _say(f"written: {report.PATH}")
-    return (
-        [breach for result in results for breach in _found(result)] + outage.breaches() + replayed.breaches() + hooked.breaches()
-    )
+    parts = (outage, replayed, hooked, paid)
+    return [breach for result in results for breach in _found(result)] + [breach for part in parts for breach in part.breaches()]
 
 
 def _replay() -> Seen:

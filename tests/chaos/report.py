@@ -20,6 +20,7 @@ Written by `make chaos`; do not edit. A stack of several processes per service
 SIGKILL, {kills} times per broker by a plan drawn from seed {seed}; some come back with a fault point armed, so that they die
 again at that very line. Killing stops, the stack comes to rest, every request is repeated once more under its
 Idempotency-Key, and the oracles read Postgres, the bus and the webhook receiver and compare them with what the clients were told.
+Deposits and withdrawals have [a page of their own](reliability-payouts.md).
 
 {versions}
 """

@@ -115,13 +115,14 @@ _EVENT_CHECKS: dict[str, str] = {
         SELECT e.tenant, count(*), max(e.position), h.position
           FROM webhooks.event_log e LEFT JOIN webhooks.log_heads h USING (tenant)
          GROUP BY e.tenant, h.position HAVING count(*) <> max(e.position) OR max(e.position) IS DISTINCT FROM h.position""",
-    "every change of an order, a user, a balance, a wallet and an endpoint has its event": """
+    "every change of an order, a user, a balance, a wallet, a withdrawal and an endpoint has its event": """
         WITH rows AS (
             SELECT tenant, 'order:' || id AS aggregate, sequence FROM escrow.orders
             UNION ALL SELECT tenant, 'user:' || id, sequence FROM ledger.users
             UNION ALL SELECT tenant, 'balance:' || regexp_replace(id, '^user:(.*):available:(.*)$', '\\1:\\2'), sequence
                         FROM ledger.accounts WHERE purpose = 'available'
             UNION ALL SELECT tenant, 'wallet:' || id, sequence FROM payouts.wallets
+            UNION ALL SELECT tenant, 'withdrawal:' || id, sequence FROM payouts.withdrawals
             UNION ALL SELECT tenant, 'webhook:' || id, sequence FROM webhooks.endpoints
         ), logged AS (SELECT tenant, aggregate, max(sequence) AS sequence FROM webhooks.event_log GROUP BY 1, 2)
         SELECT aggregate, rows.sequence, logged.sequence FROM rows FULL JOIN logged USING (tenant, aggregate)

@@ -134,7 +134,7 @@ async def test_a_sweeper_killed_while_it_asks_again_debits_once(desk: Desk) -> N
     async with desk.ledger():
         user = await desk.user(balance=100)
     withdrawal = new_id("wth")
-    for time in (1, 2, 3):
+    for tries in (1, 2, 3):
         async with desk.payouts() as first:
             died = die_in("payouts", "intent.resend")
             asking = asyncio.create_task(desk.do(desk.terms(withdrawal, user), f"cmd_{withdrawal}", service="payouts"))
@@ -146,7 +146,7 @@ async def test_a_sweeper_killed_while_it_asks_again_debits_once(desk: Desk) -> N
         faults.clear_traps()
         stored = await desk.stored(withdrawal)
         assert stored is not None
-        assert stored["pending_tries"] == time
+        assert stored["pending_tries"] == tries
     await _hurry(desk)
     async with desk.ledger(), desk.payouts():
         await until(partial(_is_booked, desk, withdrawal))
