@@ -137,15 +137,6 @@ class Bank:
 
         await until(they_are, seconds=seconds)
 
-    async def ended_or(self, died: asyncio.Event, withdrawals: dict[str, str]) -> bool:
-        """Wait until every withdrawal is COMPLETED, or payouts has died; tell whether it has."""
-
-        async def is_over() -> bool:
-            return died.is_set() or all([await self.desk.status(each) == "COMPLETED" for each in withdrawals.values()])
-
-        await until(is_over)
-        return died.is_set()
-
     async def hurry(self) -> None:
         """Let nobody wait for a lease, for the relay's grace or for the sweeper's pause."""
         owner: asyncpg.Connection = self.desk.owner

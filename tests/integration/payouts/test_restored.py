@@ -7,7 +7,6 @@ import asyncpg
 import pytest
 
 from libs.common.persistence.migrate import migrate
-from services.payouts.domain.slots import LIFE_LEDGERS
 from tests.support.backups import back_up, restore
 from tests.support.bank import Bank, bank
 from tests.support.oracles import books_hold
@@ -33,7 +32,7 @@ async def ledgers_pass(house: Bank, count: int) -> None:
     async def have_passed() -> bool:
         return house.chain.node.latest >= last
 
-    await until(have_passed)
+    await until(have_passed, seconds=60)
 
 
 async def test_a_backup_from_before_the_payment_pays_nobody_again_on_any_channel(
@@ -52,7 +51,7 @@ async def test_a_backup_from_before_the_payment_pays_nobody_again_on_any_channel
         await unseen(house, restore(postgres_server_url, own_database))
         async with house.desk.ledger(), house.ticking(), house.payouts():
             await until(lambda: house.desk.owner.fetchval(_QUARANTINED))
-            await ledgers_pass(house, 2 * LIFE_LEDGERS)
+            await ledgers_pass(house, 5)
             assert [await house.desk.status(each) for each in made.values()] == ["PENDING", "PENDING"]
             assert await house.paid() == {"ana": 5, "ben": 5, "cleo": 0}
         await books_hold(house.desk.owner)
