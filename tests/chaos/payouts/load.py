@@ -83,9 +83,7 @@ class Client:
             return
         currency = self.dice.choices(("USD", "XLM"), (4, 1))[0]
         times = self.dice.randint(1, 2)
-        paying = [self._pay_in(shown["address"], currency) for _ in range(times)]
-        if not await self._or_stop(asyncio.gather(*paying)):
-            return
+        await asyncio.gather(*(self._pay_in(shown["address"], currency) for _ in range(times)))
         if not await self._until_credited(user_id):
             return
         for _ in range(self.dice.randint(1, MOST)):
@@ -150,13 +148,3 @@ class Client:
                 return shown
             await asyncio.sleep(_PAUSE_SECONDS)
         return None
-
-    async def _or_stop(self, work: "asyncio.Future[Any]") -> bool:
-        """Wait for something, but not when it is time to stop; tell whether it was done."""
-        stopping = asyncio.ensure_future(self.stop.wait())
-        await asyncio.wait([work, stopping], return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        is_done = work.done()
-        work.cancel()
-        await asyncio.gather(work, return_exceptions=True)
-        return is_done

@@ -136,7 +136,7 @@ async def _run(wish: Wish, server_url: str, database_url: str, directory: Path, 
         initial = await held_by(scene.world.network, scene.database)
         first = (time.monotonic(), await scene.world.network.tip())
         await _storm(scene, say)
-        if await _at_rest(scene.database, time.monotonic() + QUIET_SECONDS):
+        if await _at_rest(scene, time.monotonic() + QUIET_SECONDS):
             seen.quiet_seconds = time.monotonic() - first[0] - float(seen.figures["seconds of load and kills"])
         now, tip = time.monotonic(), await scene.world.network.tip()
         pace = (tip[1] - first[1][1]) / (now - first[0])
@@ -148,8 +148,8 @@ async def _run(wish: Wish, server_url: str, database_url: str, directory: Path, 
         for verdict in seen.verdicts:
             found = f"BREACH  {verdict.fact}: {verdict.trouble}" if verdict.trouble else f"holds   {verdict.fact}"
             say(f"  {found}")
+        seen.kills, seen.surprises = scene.stack.kills.copy(), seen.surprises + scene.stack.surprises
         seen.restored = await put_back(scene.stack, server_url, scene.world, say)
-        seen.kills, seen.surprises = scene.stack.kills, seen.surprises + scene.stack.surprises
     return seen
 
 
@@ -269,9 +269,16 @@ async def _leave_legacies(scene: Scene, herd: Herd) -> None:
         own.terminate()
 
 
-async def _at_rest(database: asyncpg.Connection, deadline: float) -> bool:
-    while await waiting(database) or await pending_in_payouts(database):
+async def _at_rest(scene: Scene, deadline: float) -> bool:
+    """Wait until the chain has been looked through as far as it was when everybody had done, and nothing is under way."""
+    last, _ = await scene.world.network.tip()
+    while not await _is_at_rest(scene.database, last):
         if time.monotonic() > deadline:
             return False
         await asyncio.sleep(_POLL_SECONDS)
     return True
+
+
+async def _is_at_rest(database: asyncpg.Connection, ledger: int) -> bool:
+    is_seen = await database.fetchval("SELECT min(ledger) >= $1 FROM payouts.scans", ledger)
+    return bool(is_seen) and not (await waiting(database) or await pending_in_payouts(database))
