@@ -36,6 +36,7 @@ from services.payouts.domain.slots import (
     Submit,
     Told,
     behind_chain,
+    is_fresh,
     next_move,
 )
 from services.payouts.store import channels, envelopes, slots
