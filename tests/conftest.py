@@ -36,6 +36,8 @@ class _Together(LoadScopeScheduling):  # type: ignore[misc]
         path = nodeid.partition("::")[0]
         if path.startswith("tests/integration/access/"):
             return path
+        if path.startswith("tests/integration/common/"):
+            return f"common {'[embedded' in nodeid}"
         return "stack" if path.startswith("tests/e2e/") and not path.endswith(_ALONE) else nodeid
 
 

@@ -14,8 +14,7 @@ import pytest
 
 from deploy.local import settings
 from deploy.local.errors import LocalError
-from deploy.local.launcher import clean, start
-from deploy.local.preparing import prepare
+from deploy.local.launcher import clean
 from deploy.local.processes import Identity
 from deploy.local.stack import Stack
 from deploy.local.state import Run, RunningProcess, StateDir
@@ -147,10 +146,7 @@ def test_a_stack_outlives_its_launcher_and_stops_without_touching_another(tmp_pa
             launch("clean", env)
 
 
-async def test_a_stack_on_another_network_says_how_its_accounts_are_made_there(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    said: list[str] = []
+async def test_a_stack_on_another_network_says_how_its_accounts_are_made_there(tmp_path: Path) -> None:
     async with sandbox(tmp_path / "chain", close_ms=100) as chain:
         await chain.http.get("/friendbot", params={"addr": address("issuer")})
         there = {
@@ -159,14 +155,16 @@ async def test_a_stack_on_another_network_says_how_its_accounts_are_made_there(
             "STELLAR_NETWORK_PASSPHRASE": PASSPHRASE,
             "STELLAR_USDC_ISSUER": address("issuer"),
         }
-        local = settings.read(environment(tmp_path / "state", OFFERHUB_PROCESSES=f"{FEW},payouts=1", **there))
+        env = environment(tmp_path / "state", OFFERHUB_PROCESSES=f"{FEW},payouts=1", **there)
         try:
-            assert await start(local, said.append) == 0
-            assert any(chain.url in line and "make prepare" in line for line in said)
-            assert await prepare(local, is_check=False) == 1
-            sponsor = address_of(StateDir(local.state_dir).secrets().stellar_sponsor)
-            assert f"sponsor  {sponsor} is not there; send it" in capfd.readouterr().out
+            started = await asyncio.to_thread(launch, "start", env)
+            assert started.returncode == 0, started.stderr
+            assert any(chain.url in line and "make prepare" in line for line in started.stdout.splitlines())
+            lacking = await asyncio.to_thread(launch, "prepare", env)
+            sponsor = address_of(StateDir(tmp_path / "state").secrets().stellar_sponsor)
+            assert lacking.returncode == 1
+            assert f"sponsor  {sponsor} is not there; send it" in lacking.stdout
             await chain.http.get("/friendbot", params={"addr": sponsor})
-            assert await prepare(local, is_check=False) == 0
+            assert (await asyncio.to_thread(launch, "prepare", env)).returncode == 0
         finally:
-            await clean(local, said.append)
+            await asyncio.to_thread(launch, "clean", env)

@@ -4,8 +4,10 @@ At full size: `OFFERHUB_ROTATED_WALLETS=10000 .venv/bin/pytest -s tests/integrat
 """
 
 import asyncio
+import contextlib
 import os
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,7 @@ from tests.support.bank import PEOPLE, Bank, bank
 from tests.support.chain import address
 from tests.support.oracles import books_hold
 from tests.support.payouts import signer_settings
+from tests.support.servers import fresh_prefix
 from tests.support.workers import ROLE_SECRET, settings
 
 pytestmark = pytest.mark.integration
@@ -34,12 +37,13 @@ _SECRETS = "SELECT tenant, wallet_id, public_key, network, version, wrapped_key 
 
 
 async def test_own_accounts_pay_all_the_while_and_the_old_key_opens_none_of_them_afterwards(
-    tmp_path: Path, own_database: str, amqp_url: str, bus_prefix: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, own_database: str, amqp_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await migrate(own_database, role_secret=ROLE_SECRET)
     monkeypatch.setattr(rotate_keys, "BATCH_ROWS", min(1_000, WALLETS // 10))
     async with (
-        bank(tmp_path / "chain", settings(own_database, amqp_url, bus_prefix)) as house,
+        own_prefix(amqp_url) as prefix,
+        bank(tmp_path / "chain", settings(own_database, amqp_url, prefix)) as house,
         house.desk.ledger(),
         house.ticking(),
     ):
@@ -66,6 +70,13 @@ async def test_own_accounts_pay_all_the_while_and_the_old_key_opens_none_of_them
         assert await opened_by(house, OLD) == 0
         assert await opened_by(house, NEW) == WALLETS + len(users)
         await books_hold(house.desk.owner)
+
+
+@contextlib.asynccontextmanager
+async def own_prefix(amqp_url: str) -> AsyncIterator[str]:
+    """Names on the bus where no other test's users wait for their wallets."""
+    with fresh_prefix(amqp_url) as prefix:
+        yield prefix
 
 
 async def leave(house: Bank, user: str, name: str) -> None:

@@ -81,10 +81,10 @@ async def test_lanes_are_shown_by_what_becomes_of_them(
         await publish(config, [[event(tenant, "order:a", number) for number in range(1, 4)]])
 
         async def one_more_is_parked() -> bool:
-            return figure("offerhub_webhook_lanes", state="parked") == before + 1
+            parked = figure("offerhub_webhook_lanes", state="parked")
+            return parked == before + 1 and figure("offerhub_webhook_lane_oldest_seconds", state="parked") > 0
 
         await until(one_more_is_parked)
-        assert figure("offerhub_webhook_lane_oldest_seconds", state="parked") > 0
         await owner.execute("UPDATE webhooks.lanes SET parked_until = NULL, failures = 0 WHERE tenant = $1", tenant)
         await owner.execute("UPDATE webhooks.endpoints SET active = false WHERE tenant = $1", tenant)
 
