@@ -4,10 +4,9 @@ At full size: `OFFERHUB_ROTATED_WALLETS=10000 .venv/bin/pytest -s tests/integrat
 """
 
 import asyncio
-import contextlib
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,14 +35,20 @@ _EACH = 2 if WALLETS < 1_000 else 20
 _SECRETS = "SELECT tenant, wallet_id, public_key, network, version, wrapped_key FROM payouts.wallet_secrets"
 
 
+@pytest.fixture
+def own_prefix(amqp_url: str) -> Iterator[str]:
+    """Names on the bus where no other test's users wait for their wallets."""
+    with fresh_prefix(amqp_url) as prefix:
+        yield prefix
+
+
 async def test_own_accounts_pay_all_the_while_and_the_old_key_opens_none_of_them_afterwards(
-    tmp_path: Path, own_database: str, amqp_url: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, own_database: str, amqp_url: str, own_prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await migrate(own_database, role_secret=ROLE_SECRET)
     monkeypatch.setattr(rotate_keys, "BATCH_ROWS", min(1_000, WALLETS // 10))
     async with (
-        own_prefix(amqp_url) as prefix,
-        bank(tmp_path / "chain", settings(own_database, amqp_url, prefix)) as house,
+        bank(tmp_path / "chain", settings(own_database, amqp_url, own_prefix)) as house,
         house.desk.ledger(),
         house.ticking(),
     ):
@@ -70,13 +75,6 @@ async def test_own_accounts_pay_all_the_while_and_the_old_key_opens_none_of_them
         assert await opened_by(house, OLD) == 0
         assert await opened_by(house, NEW) == WALLETS + len(users)
         await books_hold(house.desk.owner)
-
-
-@contextlib.asynccontextmanager
-async def own_prefix(amqp_url: str) -> AsyncIterator[str]:
-    """Names on the bus where no other test's users wait for their wallets."""
-    with fresh_prefix(amqp_url) as prefix:
-        yield prefix
 
 
 async def leave(house: Bank, user: str, name: str) -> None:
