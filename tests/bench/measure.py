@@ -177,7 +177,7 @@ async def run(*, seconds: float, rounds: int, say: Say) -> Results:
     async with _stack() as stack:
         await check_identity(stack)
         await asyncio.sleep(_IDLE_SECONDS)
-        idle = {name: memory_mb(pid) for name, pid in pids(stack).items() if name in stack.health_ports and name not in _BESIDE}
+        idle = {name: memory_mb(pid) for name, pid in pids(stack).items() if _is_counted(stack, name)}
         bench = Bench(stack, seconds=seconds, rounds=rounds, say=say)
         await bench.users()
         figures = [figure for name in SCENARIOS for figure in await bench.scenario(name)]
@@ -220,6 +220,10 @@ async def only(name: str, *, seconds: float, say: Say) -> None:
             seen = await bench.round(name, connections)
             used = sorted(seen.cpu_us.items(), key=lambda it: -it[1])
             say(f"  {sum(seen.cpu_us.values()):.0f} µs of CPU an answer: {', '.join(f'{who} {cost:.0f}' for who, cost in used)}")
+
+
+def _is_counted(stack: Stack, name: str) -> bool:
+    return name in stack.health_ports and name.partition("-")[0] not in _BESIDE
 
 
 def _stack(*, gateways: int = 1) -> contextlib.AbstractAsyncContextManager[Stack]:
