@@ -1,5 +1,6 @@
 """A payouts service on a migrated database and a real broker."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -7,17 +8,27 @@ import asyncpg
 import pytest
 
 from libs.common.kernel.ids import Tenant, new_id
+from libs.common.persistence.migrate import migrate
+from libs.common.settings import ServiceSettings
 from services.payouts.settings import PayoutsSettings, SignerSettings
 from tests.support.payouts import PAYOUTS, a_signer
-from tests.support.servers import fresh_database
-from tests.support.workers import QUEUE_EXPIRES_MS, ROLE_SECRET
+from tests.support.servers import fresh_database, fresh_prefix
+from tests.support.workers import QUEUE_EXPIRES_MS, ROLE_SECRET, settings
+
+
+@pytest.fixture(scope="module")
+def apart(postgres_server_url: str, amqp_url: str) -> Iterator[ServiceSettings]:
+    """A migrated database and names on the bus of the module's own: nobody else's users get wallets here."""
+    with fresh_prefix(amqp_url) as prefix, fresh_database(postgres_server_url) as url:
+        asyncio.run(migrate(url, role_secret=ROLE_SECRET))
+        yield settings(url, amqp_url, prefix)
 
 
 @pytest.fixture
 async def signer(postgres_url: str) -> AsyncIterator[SignerSettings]:
     """A signer that answers, on a migrated database."""
-    async with a_signer(postgres_url) as (settings, _):
-        yield settings
+    async with a_signer(postgres_url) as (told, _):
+        yield told
 
 
 @pytest.fixture

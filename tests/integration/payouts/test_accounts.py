@@ -12,6 +12,7 @@ from stellar_sdk import CreateAccount
 
 from libs.common.messaging import faults
 from libs.common.persistence.migrate import migrate
+from libs.common.settings import ServiceSettings
 from services.payouts.clients.own_keys import OwnKeys
 from services.payouts.entrypoints.preparing import prepare
 from services.payouts.settings import PayoutsSettings
@@ -20,7 +21,7 @@ from tests.support.chain import PASSPHRASE, address, key
 from tests.support.horizon import Sandbox, sandbox
 from tests.support.market import die_in
 from tests.support.payouts import PAYOUTS, a_signer
-from tests.support.workers import ROLE_SECRET, kill, settings, until
+from tests.support.workers import ROLE_SECRET, kill, until
 
 pytestmark = pytest.mark.integration
 POINTS = [point for point in faults.POINTS if point.startswith("creation.")]
@@ -28,9 +29,8 @@ DOLLAR = f"USDC:{address('issuer')}"
 
 
 @pytest.fixture
-async def house(tmp_path: Path, postgres_url: str, amqp_url: str, bus_prefix: str) -> AsyncIterator[Bank]:
-    await migrate(postgres_url, role_secret=ROLE_SECRET)
-    async with bank(tmp_path / "chain", settings(postgres_url, amqp_url, bus_prefix)) as opened:
+async def house(tmp_path: Path, apart: ServiceSettings) -> AsyncIterator[Bank]:
+    async with bank(tmp_path / "chain", apart) as opened:
         await opened.clear()
         yield opened
 

@@ -6,13 +6,12 @@ At full size: `OFFERHUB_ROTATED_WALLETS=10000 .venv/bin/pytest -s tests/integrat
 import asyncio
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from libs.common.kernel.errors import InvariantViolationError
-from libs.common.persistence.migrate import migrate
+from libs.common.settings import ServiceSettings
 from services.payouts.clients.key_provider import EnvironmentKeys, Wrapped
 from services.payouts.clients.sealing import context_of
 from services.payouts.clients.signer import SignerClient
@@ -25,8 +24,6 @@ from tests.support.bank import PEOPLE, Bank, bank
 from tests.support.chain import address
 from tests.support.oracles import books_hold
 from tests.support.payouts import signer_settings
-from tests.support.servers import fresh_prefix
-from tests.support.workers import ROLE_SECRET, settings
 
 pytestmark = pytest.mark.integration
 WALLETS = int(os.environ.get("OFFERHUB_ROTATED_WALLETS", "200"))
@@ -35,20 +32,12 @@ _EACH = 2 if WALLETS < 1_000 else 20
 _SECRETS = "SELECT tenant, wallet_id, public_key, network, version, wrapped_key FROM payouts.wallet_secrets"
 
 
-@pytest.fixture
-def own_prefix(amqp_url: str) -> Iterator[str]:
-    """Names on the bus where no other test's users wait for their wallets."""
-    with fresh_prefix(amqp_url) as prefix:
-        yield prefix
-
-
 async def test_own_accounts_pay_all_the_while_and_the_old_key_opens_none_of_them_afterwards(
-    tmp_path: Path, own_database: str, amqp_url: str, own_prefix: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, apart: ServiceSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await migrate(own_database, role_secret=ROLE_SECRET)
     monkeypatch.setattr(rotate_keys, "BATCH_ROWS", min(1_000, WALLETS // 10))
     async with (
-        bank(tmp_path / "chain", settings(own_database, amqp_url, own_prefix)) as house,
+        bank(tmp_path / "chain", apart) as house,
         house.desk.ledger(),
         house.ticking(),
     ):
@@ -63,7 +52,9 @@ async def test_own_accounts_pay_all_the_while_and_the_old_key_opens_none_of_them
             rounds, began = 0, time.monotonic()
             while not leaving.done() or rounds % 2 == 0:  # to the new key, back, and at the end to the new one
                 keys = f"{NEW},{OLD}" if rounds % 2 == 0 else f"{OLD},{NEW}"
-                assert await rotate(signer_settings(own_database, wallet_keys=keys)) == WALLETS + len(users)
+                assert await rotate(signer_settings(apart.database_url.get_secret_value(), wallet_keys=keys)) == WALLETS + len(
+                    users
+                )
                 rounds += 1
             await leaving
             took = time.monotonic() - began
