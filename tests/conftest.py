@@ -19,6 +19,8 @@ settings.register_profile("ci", max_examples=300, deadline=None, print_blob=True
 settings.load_profile(os.environ.get("OFFERHUB_HYPOTHESIS", "dev"))
 _ALONE = ("test_broker_outage.py", "test_rolling_restart.py")
 """Stories that are told on a stack of their own."""
+_BY_MODULE = ("tests/integration/access/", "tests/integration/payouts/")
+"""Where a module has a platform or a database of its own."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -34,7 +36,7 @@ class _Together(LoadScopeScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
-        if path.startswith("tests/integration/access/"):
+        if path.startswith(_BY_MODULE):
             return path
         if path.startswith("tests/integration/common/"):
             return f"common {'[embedded' in nodeid}"

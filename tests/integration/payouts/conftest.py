@@ -17,11 +17,24 @@ from tests.support.workers import QUEUE_EXPIRES_MS, ROLE_SECRET, settings
 
 
 @pytest.fixture(scope="module")
-def apart(postgres_server_url: str, amqp_url: str) -> Iterator[ServiceSettings]:
-    """A migrated database and names on the bus of the module's own: nobody else's users get wallets here."""
-    with fresh_prefix(amqp_url) as prefix, fresh_database(postgres_server_url) as url:
+def bus_prefix(amqp_url: str) -> Iterator[str]:
+    """Names on the bus of the module's own: nobody else's users get wallets here."""
+    with fresh_prefix(amqp_url) as prefix:
+        yield prefix
+
+
+@pytest.fixture(scope="module")
+def postgres_url(postgres_server_url: str) -> Iterator[str]:
+    """A migrated database of the module's own."""
+    with fresh_database(postgres_server_url) as url:
         asyncio.run(migrate(url, role_secret=ROLE_SECRET))
-        yield settings(url, amqp_url, prefix)
+        yield url
+
+
+@pytest.fixture
+def apart(postgres_url: str, amqp_url: str, bus_prefix: str) -> ServiceSettings:
+    """What every process of the module is told."""
+    return settings(postgres_url, amqp_url, bus_prefix)
 
 
 @pytest.fixture
