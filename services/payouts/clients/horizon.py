@@ -1,6 +1,6 @@
 """Asks a Horizon. No call is repeated in here: what is not answered is the caller's to judge."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -115,6 +115,19 @@ class Horizon:
         path = f"/accounts/{account}/transactions"
         _, body = await self._get(path, order="desc", limit=_PAGE, include_failed="true")
         return [_applied(record) for record in _records(body)]
+
+    async def taker_of(self, account: str, sequence: int, hashes: Iterable[str]) -> Applied | None:
+        """Find what took an account's sequence number: one of these, or another; None while this Horizon does not show it.
+
+        Raises:
+            HorizonSilentError: it does not say.
+        """
+        for each in sorted(hashes):
+            applied = await self.applied(each)
+            if applied is not None and applied.sequence == sequence:
+                return applied
+        newest = await self.newest_of(account)
+        return next((each for each in newest if (each.source, each.sequence) == (account, sequence)), None)
 
     async def sent_by(self, account: str, *, since: int) -> list[tuple[Applied, str]]:
         """Return the transactions that took an account's sequence numbers from `since` on, oldest first, with their envelopes.

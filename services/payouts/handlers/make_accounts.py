@@ -13,7 +13,6 @@ from services.payouts.clients.signer import Signer
 from services.payouts.clients.transactions import build
 from services.payouts.domain.account_making import LIFE_SECONDS, WALLETS_MAX, Creation, Wallet, ended, fee_of, reason_of
 from services.payouts.domain.signing import Accounts
-from services.payouts.domain.slot_outcomes import Applied
 from services.payouts.domain.transactions import Operation, Transaction, creation, own_accounts
 from services.payouts.store.creations import Creations
 
@@ -109,7 +108,7 @@ class Maker:
         return creation(addresses, sponsor=self.accounts.sponsor, asset=self.asset, existing=draft.existing)
 
     async def _find(self, held: Creation) -> str | None:
-        applied = await self._applied(held)
+        applied = await self.horizon.taker_of(held.source, held.sequence, held.hashes)
         if applied is None:
             return None
         is_ours = applied.inner_hash in held.hashes
@@ -120,11 +119,3 @@ class Maker:
         if outcome:
             _log.warning("accounts.not_made", creation=held.id, reason=outcome, wallets_known_better=len(stands))
         return "" if stands else outcome
-
-    async def _applied(self, held: Creation) -> Applied | None:
-        for each in sorted(held.hashes):
-            applied = await self.horizon.applied(each)
-            if applied is not None and applied.sequence == held.sequence:
-                return applied
-        newest = await self.horizon.newest_of(self.accounts.sponsor)
-        return next((each for each in newest if each.sequence == held.sequence and each.source == held.source), None)

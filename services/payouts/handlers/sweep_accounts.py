@@ -14,7 +14,6 @@ from services.payouts.clients.holdings import Holding
 from services.payouts.clients.horizon import Horizon, Tip
 from services.payouts.clients.signer import Signer
 from services.payouts.clients.transactions import build
-from services.payouts.domain.slot_outcomes import Applied
 from services.payouts.domain.slots import Told
 from services.payouts.domain.sweeps import FOREIGN, LIFE_SECONDS, Sweep, is_worth_it, next_bid, outcome_of, payments
 from services.payouts.domain.transactions import Transaction
@@ -92,7 +91,7 @@ class SweepAccounts:
 
     async def _find(self, held: Sweep) -> None:
         """Find what took the sequence number; until Horizon shows it nothing is decided."""
-        applied = await self._applied(held)
+        applied = await self.horizon.taker_of(held.account, held.sequence, held.hashes)
         if applied is None:
             return
         outcome = outcome_of(held, applied)
@@ -101,14 +100,6 @@ class SweepAccounts:
         if outcome:
             report = _log.error if outcome == FOREIGN else _log.warning
             report("sweep.failed", sweep=held.id, account=held.account, reason=outcome, transaction=applied.hash)
-
-    async def _applied(self, held: Sweep) -> Applied | None:
-        for each in sorted(held.hashes):
-            applied = await self.horizon.applied(each)
-            if applied is not None and applied.sequence == held.sequence:
-                return applied
-        newest = await self.horizon.newest_of(held.account)
-        return next((each for each in newest if (each.source, each.sequence) == (held.account, held.sequence)), None)
 
     def _built(self, draft: Sweep, tip: Tip) -> Sweep:
         dollar = self.network.asset_name("USD")

@@ -7,10 +7,9 @@ from typing import Any, Final
 
 import asyncpg
 
-from libs.common.contracts.topology import SERVICES, Topology
-from libs.common.messaging.dead_letters import look
+from libs.common.contracts.topology import Topology
 from services.payouts.store.signatures import first_broken
-from tests.chaos.audit import Verdict
+from tests.chaos.audit import Verdict, no_dead_letters
 from tests.chaos.payouts.chain import Network, Paid, Taken
 from tests.chaos.payouts.load import World
 from tests.support.oracles import books_hold, events_hold, records_hold, waiting
@@ -225,9 +224,7 @@ async def _suspense(evidence: Evidence) -> None:
 
 
 async def _dead_letters(evidence: Evidence) -> None:
-    for service in SERVICES:
-        letters = await look(evidence.amqp_url, evidence.topology, service)
-        assert not letters, f"{service} has {len(letters)} dead letters, the first {letters[0].type}: {letters[0].reason}"
+    await no_dead_letters(evidence.amqp_url, evidence.topology)
 
 
 async def _keys(evidence: Evidence) -> None:
