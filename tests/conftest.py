@@ -1,6 +1,5 @@
 """Fixtures that every test may ask for: real servers, with a database and names of the run's own."""
 
-import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +9,8 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-from libs.common.persistence.migrate import migrate
-from tests.support.servers import Borrowed, RedisServer, fresh_database, fresh_prefix
-from tests.support.workers import ROLE_SECRET
+from tests.support.servers import Borrowed, RedisServer, fresh_prefix
+from tests.support.workers import migrated_database
 
 settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile("ci", max_examples=300, deadline=None, print_blob=True)
@@ -64,8 +62,7 @@ def postgres_server_url(borrowed: Borrowed) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def postgres_url(postgres_server_url: str) -> Iterator[str]:
     """The owner's URL of a migrated database of this worker's own."""
-    with fresh_database(postgres_server_url) as url:
-        asyncio.run(migrate(url, role_secret=ROLE_SECRET))
+    with migrated_database(postgres_server_url) as url:
         yield url
 
 

@@ -3,20 +3,17 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
 from typing import Final, Self
 
 import asyncpg
-import structlog
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from libs.common.contracts.queries.common import Ping
 from libs.common.contracts.topology import SERVICES, Topology
 from libs.common.kernel.clock import Clock, SystemClock
-from libs.common.kernel.errors import TransientError
 from libs.common.kernel.ids import Tenant
 from libs.common.messaging.link import Link
 from libs.common.messaging.publisher import Publisher
@@ -31,6 +28,7 @@ from services.gateway.clients.notices import Notices
 from services.gateway.clients.rate_limits import RateLimits
 from services.gateway.domain.api_keys import digest
 from services.gateway.domain.limits import GENERAL, Rule
+from services.gateway.entrypoints.chores import again, endless, write_uses
 from services.gateway.entrypoints.http import (
     admin,
     auth,
@@ -67,7 +65,7 @@ from services.gateway.handlers.services import Services
 from services.gateway.handlers.streams import STEADY, Pace, Streams
 from services.gateway.handlers.sweep import AT_ONCE, Sweeper
 from services.gateway.settings import GatewaySettings
-from services.gateway.store.key_uses import WRITE_SECONDS, KeyUses
+from services.gateway.store.key_uses import KeyUses
 from services.gateway.store.keys import Keys
 from services.gateway.store.leases import Leases
 from services.gateway.store.leftovers import Leftovers
@@ -80,7 +78,6 @@ _FORGET_SECONDS: Final = 600.0
 _SWEEP_SECONDS: Final = 5.0
 _FORGET_ROWS: Final = 5_000
 _NOBODYS: Final = Tenant("-")
-_log = structlog.get_logger("offerhub.gateway")
 
 Table = tuple[tuple[str, tuple[Operation, ...]], ...]
 """Operations, by the tag under which they are documented."""
@@ -94,7 +91,8 @@ TABLE: Final[Table] = (
     ("Disputes", disputes.OPERATIONS),
     ("Wallets", wallets.OPERATIONS),
     ("Withdrawals", (*withdrawals.OPERATIONS, *second_factors.OPERATIONS)),
-    ("Webhooks", (*webhooks.OPERATIONS, *deliveries.OPERATIONS, *replays.OPERATIONS, *events.OPERATIONS)),
+    ("Webhooks", (*webhooks.OPERATIONS, *deliveries.OPERATIONS, *replays.OPERATIONS)),
+    ("Events", events.OPERATIONS),
     ("Auth", auth.OPERATIONS),
     ("Records", records.OPERATIONS),
     ("Admin", admin.OPERATIONS),
@@ -218,15 +216,15 @@ class Gateway:
         self.sweeper = Sweeper(self.leftovers, requests, services, users.SHAPES, docs=use_cases.docs)
         kept = timedelta(days=settings.records_kept_days)
         loops = (
-            _again(self.sweeper.sweep, full=AT_ONCE, pause=_SWEEP_SECONDS),
-            _again(partial(self.leftovers.forget, kept=kept, limit=_FORGET_ROWS), full=_FORGET_ROWS, pause=_FORGET_SECONDS),
-            _write_uses(self._uses),
+            again(self.sweeper.sweep, full=AT_ONCE, pause=_SWEEP_SECONDS),
+            again(partial(self.leftovers.forget, kept=kept, limit=_FORGET_ROWS), full=_FORGET_ROWS, pause=_FORGET_SECONDS),
+            write_uses(self._uses),
             self.maintenance.watch(),
             self.streams.guard(),
             self.streams.renew(),
             self.streams.look(),
         )
-        self._loops = [asyncio.create_task(_endless(loop)) for loop in loops]
+        self._loops = [asyncio.create_task(endless(loop)) for loop in loops]
         await self._health.start()
         return self
 
@@ -272,32 +270,3 @@ class Gateway:
         services = {name: partial(self._rpc.query, name, Ping(), tenant=_NOBODYS) for name in SERVICES}
         vital = Prober({"database": partial(self.pool.fetchval, "SELECT 1"), "broker": self.link.ping})
         return vital, Prober({"redis": partial(self._redis.count, (), cost=0) if self._redis else None, **services})
-
-
-async def _again(chore: Callable[[], Awaitable[int]], *, full: int, pause: float) -> None:
-    """Do a chore for ever: at once again while it finds as much as it can do, else after a pause in seconds."""
-    while True:
-        try:
-            while await chore() >= full:
-                pass
-        except (*TROUBLE, TransientError) as error:
-            _log.warning("chore.failed", chore=getattr(chore, "__qualname__", repr(chore)), error=repr(error))
-        await asyncio.sleep(pause)
-
-
-async def _write_uses(uses: KeyUses) -> None:
-    while True:
-        await asyncio.sleep(WRITE_SECONDS)
-        try:
-            await uses.write()
-        except TROUBLE as error:
-            _log.warning("key_uses.not_written", error=repr(error))
-
-
-async def _endless(loop: Awaitable[None]) -> None:
-    try:
-        await loop
-    except BaseException as error:
-        if not isinstance(error, asyncio.CancelledError):
-            _log.error("loop.died", error=repr(error))
-        raise

@@ -7,7 +7,7 @@ import time
 import msgspec
 import uvloop
 
-from tests.bench.processes import Watched, machine_seconds, sample
+from tests.bench.processes import Sample, Watched, machine_seconds, sample, spent
 from tests.bench.scenarios import Scenarios
 from tests.support.wire import Api, Load, Script, play
 
@@ -80,8 +80,8 @@ async def _run(task: Task) -> Round:
         return make()
 
     load = Load(next_script)
-    before: dict[str, float] = {}
-    after: dict[str, float] = {}
+    before: Sample = {}
+    after: Sample = {}
     edges: list[float] = []
     opened: list[float] = []
 
@@ -99,7 +99,7 @@ async def _run(task: Task) -> Round:
     await play(load, host=task.host, port=task.port, connections=task.connections)
     while len(edges) < 2:
         await asyncio.sleep(0.01)
-    return _round(load, edges[0], edges[1], opened[0], {name: after[name] - before.get(name, 0.0) for name in after})
+    return _round(load, edges[0], edges[1], opened[0], spent(before, after))
 
 
 async def _prepare(scenarios: Scenarios, task: Task) -> None:
@@ -114,8 +114,8 @@ async def _prepare(scenarios: Scenarios, task: Task) -> None:
         await play(Load(next_script), host=task.host, port=task.port, connections=_PREPARING)
 
 
-def _sample(task: Task) -> dict[str, float]:
-    return sample(task.watched, task.database) | {"generator": time.process_time(), _MACHINE: machine_seconds()}
+def _sample(task: Task) -> Sample:
+    return sample(task.watched, task.database) | {"generator": {0: time.process_time()}, _MACHINE: {0: machine_seconds()}}
 
 
 def _round(load: Load, start: float, end: float, opened: float, cpu: dict[str, float]) -> Round:

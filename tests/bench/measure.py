@@ -18,9 +18,9 @@ from deploy.local.stack import Stack
 from tests.bench import echo, generate, journals
 from tests.bench.figures import CONNECTIONS, CROWD, CROWDED, HEADLINE, OTHERS_CORES, SCENARIOS, Figure, Results, median
 from tests.bench.machine import describe
-from tests.bench.processes import Watched, memory_mb
+from tests.bench.processes import memory_mb
 from tests.support.oracles import books_hold
-from tests.support.stacks import address, check_identity, own_stack, pids
+from tests.support.stacks import address, check_identity, own_stack, pids, pids_by_kind
 
 USERS = 200
 CREDIT = "100000000.00"
@@ -105,7 +105,7 @@ class Bench:
             users=self._users,
             connections=connections,
             seconds=self._seconds,
-            watched=self._watched(),
+            watched=pids_by_kind(self._stack),
             database=self._database,
             prepared=prepared,
         )
@@ -130,12 +130,6 @@ class Bench:
         owner = await asyncpg.connect(self._stack.database_url())
         await journals.vacuum(owner)
         await owner.close()
-
-    def _watched(self) -> Watched:
-        watched: Watched = {}
-        for name, pid in pids(self._stack).items():
-            watched.setdefault(name.rpartition("-")[0], []).append(pid)
-        return watched
 
     async def settle(self) -> tuple[float, int]:
         """Wait until every order's events are logged and nothing is pending, and check the books; (seconds, events)."""

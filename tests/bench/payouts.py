@@ -2,11 +2,12 @@
 
 import argparse
 import asyncio
+import contextlib
 import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -18,23 +19,18 @@ from stellar_sdk import Keypair
 
 from deploy.local.stack import Stack
 from tests.bench.machine import describe
-from tests.bench.processes import machine_seconds, sample
-from tests.support.stacks import check_identity, own_stack, pids
+from tests.bench.payouts_page import AT_ONCE, BAD_SHARE, CHANNELS, CHANNELS_EACH, LEDGER_MS, Figures, Scaled, missed, written
+from tests.bench.processes import machine_seconds, sample, spent
+from tests.support.stacks import check_identity, own_stack, pids_by_kind
 
 PATH: Final = Path(__file__).resolve().parents[2] / "docs" / "benchmarks-payouts.md"
-LEDGER_MS: Final = 5_000
-CHANNELS: Final = 10
-AT_ONCE: Final = 64
-BAD_SHARE: Final = 10
-"""One in so many goes to an account that is not there, of which Horizon does not say so when the withdrawal is taken on."""
-PER_MINUTE: Final = 3_000
-ALONE_P95_SECONDS: Final = 10.0
-DELAY_LEDGERS: Final = 2
-"""Of a good withdrawal, from the ledger of its first transaction to that of the one that paid it."""
+PAYMENTS_EACH: Final = 500
+"""For each channel, where processes are to add up: five ledgers full."""
 _PATIENCE_SECONDS: Final = 300.0
 _ELSE: Final = "what else ran"
 _DECIDED: Final = "SELECT count(*) FROM payouts.withdrawals WHERE status IN ('COMPLETED', 'FAILED') AND pending IS NULL"
 _STATES: Final = "SELECT status, count(*) FROM payouts.withdrawals GROUP BY status"
+_HELD: Final = "SELECT count(*) FROM payouts.channels WHERE lease_owner IS NOT NULL GROUP BY lease_owner ORDER BY 1"
 _DELAY: Final = """
 SELECT coalesce(max(late), 0) FROM (
     SELECT max(s.transaction_ledger) - min(s.transaction_ledger) AS late
@@ -72,6 +68,14 @@ class Bench:
         body = {"user_id": user, "amount": "5.00", "currency": "USD", "destination": {"type": "stellar", "address": address}}
         return str((await self.post("/withdrawals", body, user))["id"])
 
+    async def withdraw_all(self, users: Sequence[str], to: Sequence[str]) -> None:
+        """Take withdrawals on, so many at once."""
+
+        async def one(user: str, address: str) -> None:
+            await self.withdraw(user, address)
+
+        await each([one(user, address) for user, address in zip(users, to, strict=True)])
+
     async def post(self, path: str, body: dict[str, Any], key: str) -> dict[str, Any]:
         """POST and return `data`."""
         answer = await self.api.post(path, json=body, headers={"Idempotency-Key": f"{key}{path[:40]}"})
@@ -81,10 +85,8 @@ class Bench:
 
     def cpu(self) -> dict[str, float]:
         """Return the CPU seconds that everything has used: the stack, the bench itself, and what else runs on the machine."""
-        watched: dict[str, list[int]] = {"bench": [os.getpid()]}
-        for name, pid in pids(self.stack).items():
-            watched.setdefault(name.rstrip("-0123456789"), []).append(pid)
-        used = sample(watched, urlsplit(self.stack.database_url()).path.lstrip("/"))
+        watched = {"bench": [os.getpid()]} | pids_by_kind(self.stack)
+        used = spent({}, sample(watched, urlsplit(self.stack.database_url()).path.lstrip("/")))
         return {**used, _ELSE: machine_seconds() - sum(used.values())}
 
     async def somewhere(self, count: int) -> None:
@@ -117,32 +119,6 @@ async def each(works: Sequence[Awaitable[None]]) -> None:
     await asyncio.gather(*(one(work) for work in works))
 
 
-@dataclass(frozen=True)
-class Figures:
-    """What came of it."""
-
-    workers: int
-    count: int
-    seconds: float
-    accepted_seconds: float
-    delay_ledgers: int
-    """By which the good one that waited longest for others' sake was late."""
-    alone: list[float]
-    machine: dict[str, str]
-    costs: dict[str, float]
-    """Milliseconds of CPU that a withdrawal of the crowd cost, by process."""
-
-    @property
-    def per_minute(self) -> float:
-        """Withdrawals that were decided a minute, from the first request to the last entry in the books."""
-        return 60 * self.count / self.seconds
-
-    @property
-    def alone_p95(self) -> float:
-        """From the request to COMPLETED with nobody else about."""
-        return sorted(self.alone)[max(0, -(-95 * len(self.alone) // 100) - 1)]
-
-
 async def alone(bench: Bench, users: list[str]) -> list[float]:
     """Withdraw one after the other, and measure each until it is shown COMPLETED."""
     found = []
@@ -169,22 +145,23 @@ async def measure(bench: Bench, workers: int, count: int, alone_count: int, say:
     bad = await bench.nowhere(20)
     to = [bench.good[n % len(bench.good)] if n % BAD_SHARE else bad[n // BAD_SHARE % len(bad)] for n in range(count)]
     before, began = bench.cpu(), time.monotonic()
-
-    async def one(user: str, address: str) -> None:
-        await bench.withdraw(user, address)
-
-    await each([one(user, address) for user, address in zip(crowd, to, strict=True)])
+    await bench.withdraw_all(crowd, to)
     accepted = time.monotonic() - began
-    while await bench.database.fetchval(_DECIDED) < count + alone_count:
-        states = await states_of(bench)
-        assert time.monotonic() < began + _PATIENCE_SECONDS, f"they are not decided: {states}"
-        await asyncio.sleep(0.2)
-    seconds, after = time.monotonic() - began, bench.cpu()
+    seconds, after = await decided(bench, count + alone_count, began), bench.cpu()
     states = await states_of(bench)
     await check_paid(bench, states["COMPLETED"], Counter(each for each in to if each in bench.good))
     delay = await bench.database.fetchval(_DELAY)
     costs = {name: 1_000 * (after[name] - before[name]) / count for name in after}
     return Figures(workers, count, seconds, accepted, delay, singles, await describe(bench.stack), costs)
+
+
+async def decided(bench: Bench, count: int, began: float) -> float:
+    """Wait until so many withdrawals are in the books, and return the seconds since then."""
+    while await bench.database.fetchval(_DECIDED) < count:
+        states = await states_of(bench)
+        assert time.monotonic() < began + _PATIENCE_SECONDS, f"they are not decided: {states}"
+        await asyncio.sleep(0.2)
+    return time.monotonic() - began
 
 
 async def states_of(bench: Bench) -> dict[str, int]:
@@ -201,11 +178,11 @@ async def check_paid(bench: Bench, completed: int, wanted: Counter[str]) -> None
     assert completed >= wanted.total(), f"{wanted.total()} good ones, {completed} COMPLETED"
 
 
-async def run(workers: int, count: int, alone_count: int, say: Callable[[str], None]) -> Figures:
-    """Run a stack with so many payouts processes, and measure on it."""
-    say(f"payouts processes: {workers}")
+@contextlib.asynccontextmanager
+async def opened(workers: int, channels: int) -> AsyncIterator[Bench]:
+    """Run a stack with so many payouts processes and channels."""
     async with own_stack(
-        OFFERHUB_LEDGER_MS=str(LEDGER_MS), STELLAR_CHANNELS=str(CHANNELS), OFFERHUB_PROCESSES=f"payouts={workers}"
+        OFFERHUB_LEDGER_MS=str(LEDGER_MS), STELLAR_CHANNELS=str(channels), OFFERHUB_PROCESSES=f"payouts={workers}"
     ) as stack:
         await check_identity(stack)
         headers = {"Authorization": f"Bearer {stack.shell['OFFERHUB_SUPPORT_KEY']}"}
@@ -215,57 +192,34 @@ async def run(workers: int, count: int, alone_count: int, say: Callable[[str], N
                 httpx.AsyncClient(base_url=stack.api_url, headers=headers, timeout=60, trust_env=False) as api,
                 httpx.AsyncClient(base_url=stack.shell["STELLAR_HORIZON_URL"], timeout=60, trust_env=False) as chain,
             ):
-                return await measure(Bench(stack, api, chain, database), workers, count, alone_count, say)
+                yield Bench(stack, api, chain, database)
         finally:
             await database.close()
 
 
-def missed(found: Figures) -> list[str]:
-    """Name the targets that were missed."""
-    facts = (
-        (found.per_minute >= PER_MINUTE, f"{found.per_minute:,.0f} a minute, the target is {PER_MINUTE:,}"),
-        (found.alone_p95 <= ALONE_P95_SECONDS, f"alone p95 {found.alone_p95:.1f} s, the target is {ALONE_P95_SECONDS:g} s"),
-        (
-            found.delay_ledgers <= DELAY_LEDGERS,
-            f"a good one was late by {found.delay_ledgers} ledgers, the most is {DELAY_LEDGERS}",
-        ),
-    )
-    return [f"payouts processes {found.workers}: {text}" for is_good, text in facts if not is_good]
+async def run(workers: int, count: int, alone_count: int, say: Callable[[str], None]) -> Figures:
+    """Measure with so many payouts processes."""
+    say(f"payouts processes: {workers}")
+    async with opened(workers, CHANNELS) as bench:
+        return await measure(bench, workers, count, alone_count, say)
 
 
-def written(runs: Sequence[Figures]) -> str:
-    """Write the figures down."""
-    first = runs[0]
-    rows: list[tuple[str, str, list[str]]] = [
-        (f"withdrawals a minute, {first.count:,} at once", f"{PER_MINUTE:,}", [f"{each.per_minute:,.0f}" for each in runs]),
-        ("… until the API had taken all of them", "", [f"{each.accepted_seconds:.1f} s" for each in runs]),
-        ("… until the last was decided and booked", "", [f"{each.seconds:.1f} s" for each in runs]),
-        ("ledgers by which a good one was late, at most", f"{DELAY_LEDGERS}", [f"{each.delay_ledgers}" for each in runs]),
-        ("PENDING to COMPLETED alone, p50", "", [f"{sorted(each.alone)[len(each.alone) // 2]:.1f} s" for each in runs]),
-        (
-            f"PENDING to COMPLETED alone, p95 of {len(first.alone)}",
-            f"{ALONE_P95_SECONDS:g} s",
-            [f"{each.alone_p95:.1f} s" for each in runs],
-        ),
-    ]
-    rows += [(f"CPU a withdrawal, {name}", "", [f"{each.costs[name]:.2f} ms" for each in runs]) for name in first.costs]
-    heads = "".join(f" {each.workers} payouts process{'es' if each.workers > 1 else ''} |" for each in runs)
-    table = "\n".join(f"| {name} | {target} | {' | '.join(cells)} |" for name, target, cells in rows)
-    machine = "\n".join(f"- {name}: {value}" for name, value in first.machine.items())
-    return f"""# Payouts, measured
-
-Made by `make bench-payouts`: a stack of its own with {CHANNELS} channels, and a sandbox network whose ledgers close every
-{LEDGER_MS / 1000:g} s. {AT_ONCE} callers withdraw for {first.count:,} users, one in {BAD_SHARE} to an account that is not
-there and of which Horizon does not say so: the network refuses the transaction that it is in. Every figure is from the API's
-request to the books; the network's own balances are compared afterwards. Everything runs on this one machine, the network and
-the bench too.
-
-{machine}
-
-| | target |{heads}
-|---|---:|{"---:|" * len(runs)}
-{table}
-"""
+async def scale(workers: int, say: Callable[[str], None]) -> Scaled:
+    """Measure processes that have few channels each, with good destinations only."""
+    channels = workers * CHANNELS_EACH
+    count = channels * PAYMENTS_EACH
+    say(f"payouts processes: {workers}, channels: {channels}, {count} withdrawals")
+    async with opened(workers, channels) as bench:
+        await bench.somewhere(20)
+        users = await bench.users(count)
+        to = [bench.good[number % len(bench.good)] for number in range(count)]
+        before, began = machine_seconds(), time.monotonic()
+        await bench.withdraw_all(users, to)
+        seconds = await decided(bench, count, began)
+        busy = (machine_seconds() - before) / seconds / (os.cpu_count() or 1)
+        held = [record[0] for record in await bench.database.fetch(_HELD)]
+        await check_paid(bench, (await states_of(bench))["COMPLETED"], Counter(to))
+    return Scaled(workers, count, seconds, held, busy)
 
 
 def main() -> int:
@@ -273,14 +227,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.payouts", description="Measure withdrawals end to end.")
     parser.add_argument("--count", type=int, default=3_000)
     parser.add_argument("--alone", type=int, default=20)
-    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="payouts processes, a run each")
+    parser.add_argument("--workers", type=int, nargs="+", default=[1], help="payouts processes for the crowd, a run each")
+    parser.add_argument("--scale", type=int, nargs="+", default=[1, 2], help="payouts processes that are to add up, a run each")
     parser.add_argument("--quick", action="store_true", help="write nothing")
     chosen = parser.parse_args()
     runs = [asyncio.run(run(workers, chosen.count, chosen.alone, _say)) for workers in chosen.workers]
-    _say(written(runs))
+    scaled = [asyncio.run(scale(workers, _say)) for workers in chosen.scale]
+    _say(written(runs, scaled))
     if not chosen.quick:
-        PATH.write_text(written(runs))
-    lines = [line for found in runs for line in missed(found)]
+        PATH.write_text(written(runs, scaled))
+    lines = missed(runs, scaled)
     for line in lines:
         _say(f"target missed: {line}")
     return 1 if lines else 0

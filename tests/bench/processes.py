@@ -7,6 +7,8 @@ from typing import Final
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 Watched = dict[str, list[int]]
 """Names of what is watched, with their pids."""
+Sample = dict[str, dict[int, float]]
+"""CPU seconds so far, by name and pid."""
 
 
 def cpu_seconds(pid: int) -> float:
@@ -19,13 +21,13 @@ def cpu_seconds(pid: int) -> float:
 
 
 def machine_seconds() -> float:
-    """Return the CPU time of everything on the machine, all cores together."""
-    user, nice, system, _, _, irq, softirq, *_ = map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:])
-    return (user + nice + system + irq + softirq) / _TICKS
+    """Return the CPU time of all processes on the machine, all cores together; interrupts are nobody's."""
+    user, nice, system, *_ = map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:])
+    return (user + nice + system) / _TICKS
 
 
-def sample(watched: Watched, database: str) -> dict[str, float]:
-    """Return CPU seconds by name; the backends of `database` and any RabbitMQ are found by their command lines."""
+def sample(watched: Watched, database: str) -> Sample:
+    """Look at what each process has used; the backends of `database` and any RabbitMQ are found by their command lines."""
     pids = {name: list(found) for name, found in watched.items()}
     backends = pids.setdefault("Postgres", [])
     for entry in Path("/proc").iterdir():
@@ -39,7 +41,14 @@ def sample(watched: Watched, database: str) -> dict[str, float]:
             backends.append(int(entry.name))
         elif b"beam.smp" in command and "broker" not in watched:
             pids.setdefault("broker", []).append(int(entry.name))
-    return {name: sum(map(cpu_seconds, found)) for name, found in pids.items()}
+    return {name: {pid: cpu_seconds(pid) for pid in found} for name, found in pids.items()}
+
+
+def spent(before: Sample, after: Sample) -> dict[str, float]:
+    """Return CPU seconds between two looks by name; what ended in between is not counted."""
+    return {
+        name: sum(seconds - before.get(name, {}).get(pid, 0.0) for pid, seconds in found.items()) for name, found in after.items()
+    }
 
 
 def memory_mb(pid: int) -> tuple[float, float]:

@@ -22,7 +22,7 @@ from tests.bench.figures import (
 from tests.bench.journals import ACCOUNTS, FRAME, JOURNALS
 
 PATH: Final = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
-_ORDER: Final = ("generator", "gateway", "escrow", "ledger", "webhooks", "payouts", "broker", "Postgres")
+_ORDER: Final = ("generator", "gateway", "escrow", "ledger", "webhooks", "payouts", "signer", "horizon", "broker", "Postgres")
 
 _INTRODUCTION: Final = """# Benchmarks
 

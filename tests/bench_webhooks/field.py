@@ -23,7 +23,7 @@ from libs.common.messaging.publisher import Publisher
 from libs.common.messaging.rpc import RpcClient
 from libs.common.persistence.migrate import migrate
 from services.webhooks.settings import WebhooksSettings
-from tests.bench.processes import cpu_seconds, memory_mb, sample
+from tests.bench.processes import cpu_seconds, memory_mb, sample, spent
 from tests.support.events import event
 from tests.support.webhooks import SECRET, webhooks_settings
 from tests.support.workers import ROLE_SECRET
@@ -83,7 +83,7 @@ class Field:
         await self.owner.execute(_QUEUE, tenant, endpoint_id, count)
 
     async def count(self) -> int:
-        """How many deliveries arrived since they were told."""
+        """How many deliveries arrived at `/ok` since they were told."""
         return int((await self.sink.get("/count")).text)
 
     async def told(self) -> list[tuple[str, str, float]]:
@@ -103,7 +103,7 @@ class Field:
         """What the bench and all that works for it have used."""
         watched = {"webhooks": [self.worker_pid], "sink": [self.sink_pid], "generator": [os.getpid()]}
         database = self.config.database_url.get_secret_value().rsplit("/", 1)[1]
-        return sum(sample(watched, database).values())
+        return sum(spent({}, sample(watched, database)).values())
 
     def rss_mb(self) -> float:
         """What the webhooks process holds."""

@@ -1,13 +1,14 @@
 """What is measured of deliveries: how many, how soon, and how little others' troubles matter."""
 
 import asyncio
+import statistics
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from libs.common.kernel.ids import Tenant
-from tests.bench_webhooks.field import Field, tenant, until
+from tests.bench_webhooks.field import FRAME, Field, tenant, until
 
 RATE: Final = 200
 """Events a second where it is not the rate that is asked for."""
@@ -16,6 +17,10 @@ HANGING: Final = 10
 _SETTLE_SECONDS: Final = 180.0
 _AHEAD: Final = 3_000
 """Events on their way at once while throughput is measured."""
+ROUNDS: Final = 3
+"""Of what is measured by its slowest hundredth: the middle one counts, so that one stall of the machine does not."""
+DUMP_RATE: Final = 2_000
+"""Events a second of a tenant that dumps them: what the gateway of this machine takes in at most (`make bench`, POST /orders)."""
 _FAILING: Final = """
 INSERT INTO webhooks.lanes (tenant, endpoint_id, failures, probes, parked_until, failing_since)
 VALUES ($1, $2, 40, 7, now() + interval '2 seconds', now() - interval '6 hours')
@@ -80,37 +85,39 @@ async def throughput(place: Field, size: Size) -> list[Row]:
 async def latency(place: Field, size: Size) -> list[Row]:
     """From the instant an event is logged with, before its commit, to its arrival."""
     shops = await _healthy(place, 1)
-    delays = await _steady(place, shops, size)
+    rounds = [await _steady(place, shops, size) for _ in range(ROUNDS)]
     return [
-        Row(f"commit to receiver at {RATE}/s, p50", quantile(delays, 0.5), "ms"),
-        Row(f"commit to receiver at {RATE}/s, p99", quantile(delays, 0.99), "ms", most=20),
+        Row(f"commit to receiver at {RATE}/s, p50", statistics.median(quantile(delays, 0.5) for delays in rounds), "ms"),
+        Row(f"commit to receiver at {RATE}/s, p99", _slowest(rounds), "ms", most=20),
     ]
 
 
 async def isolation(place: Field, size: Size) -> list[Row]:
     """Healthy endpoints without and with neighbours that hang, each with a backlog."""
     shops = await _healthy(place, HEALTHY)
-    calm = quantile(await _steady(place, shops, size), 0.99)
+    calm = _slowest([await _steady(place, shops, size) for _ in range(ROUNDS)])
     for number in range(HANGING):
         shop = tenant()
         hanging = await place.endpoint(shop, f"/hang/{number}")
         await _is_logged(place, shop)
         await place.queue(shop, hanging, size.queued)
-    crowded = quantile(await _steady(place, shops, size), 0.99)
+    crowded = _slowest([await _steady(place, shops, size) for _ in range(ROUNDS)])
     await place.owner.execute("UPDATE webhooks.endpoints SET active = false WHERE url LIKE '%/hang/%'")
     return _ratio(f"{HEALTHY} healthy endpoints beside {HANGING} that hang with {size.queued:,} queued each", calm, crowded)
 
 
 async def dump(place: Field, size: Size) -> list[Row]:
-    """Other tenants while one of them dumps its events at once."""
+    """Other tenants while one of them dumps its events."""
     shops = await _healthy(place, HEALTHY)
-    calm = quantile(await _steady(place, shops, size), 0.99)
+    calm = _slowest([await _steady(place, shops, size) for _ in range(ROUNDS)])
     noisy = tenant()
     await place.endpoint(noisy, "/ok/noisy")
-    dumping = asyncio.ensure_future(place.happen(noisy, size.dumped))
-    crowded = quantile(await _steady(place, shops, size), 0.99)
+    dumping = asyncio.ensure_future(_dump(place, noisy, size.dumped))
+    rounds = [await _steady(place, shops, size)]
+    while not dumping.done():
+        rounds.append(await _steady(place, shops, size))
     await dumping
-    return _ratio(f"others while one tenant dumps {size.dumped:,} events", calm, crowded)
+    return _ratio(f"others while one tenant dumps {size.dumped:,} events at {DUMP_RATE:,}/s", calm, _slowest(rounds))
 
 
 async def endless(place: Field, size: Size) -> list[Row]:
@@ -182,6 +189,18 @@ async def _all(place: Field, count: int) -> None:
 async def _is_logged(place: Field, shop: Tenant) -> None:
     while not await place.owner.fetchval("SELECT position FROM webhooks.log_heads WHERE tenant = $1", shop):
         await asyncio.sleep(0.05)
+
+
+async def _dump(place: Field, noisy: Tenant, count: int) -> None:
+    began = time.monotonic()
+    for done in range(0, count, FRAME):
+        await until(began + done / DUMP_RATE)
+        await place.happen(noisy, FRAME)
+
+
+def _slowest(rounds: Sequence[Sequence[float]]) -> float:
+    """Return the p99 of the middle round, in ms."""
+    return statistics.median(quantile(delays, 0.99) for delays in rounds)
 
 
 def _ratio(name: str, calm: float, crowded: float) -> list[Row]:

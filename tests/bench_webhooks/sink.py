@@ -47,7 +47,7 @@ class Sink:
             self.arrived = []
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(told) + told)
         elif path == "/count":
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n%010d" % len(self.arrived))
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n%010d" % sum(to == "/ok" for _, to, _ in self.arrived))
         elif path.startswith("/hang"):
             await asyncio.sleep(HANG_SECONDS)
             writer.write(_OK)

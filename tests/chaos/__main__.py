@@ -11,7 +11,6 @@ from typing import Final
 import asyncpg
 
 from deploy.local.errors import LocalError
-from libs.common.persistence.migrate import migrate
 from tests.chaos import hooks, hooks_report, report
 from tests.chaos.outage import Outage, suffer
 from tests.chaos.payouts import report as payouts_report
@@ -19,17 +18,17 @@ from tests.chaos.payouts import run as payouts
 from tests.chaos.replays import Seen, Wish, replay_under_kills
 from tests.chaos.run import Options, Result, run
 from tests.support.oracles import books_hold
-from tests.support.servers import Borrowed, fresh_database, fresh_prefix
+from tests.support.servers import Borrowed, fresh_prefix
 from tests.support.stacks import own_stack
 from tests.support.webhooks import webhooks_settings
-from tests.support.workers import ROLE_SECRET
+from tests.support.workers import migrated_database
 
 _BROKERS: Final = ("servers", "embedded")
 _OUTAGE_CLIENTS: Final = 64
 _OUTAGE_SECONDS: Final = 30.0
 _REPLAY: Final = Wish(events=50_000, kills=30)
 _HOOKS: Final = hooks.Wish(events=20_000, kills=60, followers=10, disconnects=500)
-_SOME_HOOKS: Final = hooks.Wish(events=4_000, kills=18, followers=5, disconnects=80)
+_SOME_HOOKS: Final = hooks.Wish(events=4_000, kills=12, followers=5, disconnects=100)
 
 
 def main() -> int:
@@ -98,10 +97,9 @@ def _replay() -> Seen:
     _say(f"replaying {_REPLAY.events:,} events, killing {_REPLAY.kills} times")
     with contextlib.ExitStack() as stack:
         borrowed = Borrowed(Path(stack.enter_context(TemporaryDirectory())))
-        database = stack.enter_context(fresh_database(stack.enter_context(borrowed.postgres())))
+        database = stack.enter_context(migrated_database(stack.enter_context(borrowed.postgres())))
         broker = stack.enter_context(borrowed.broker())
         prefix = stack.enter_context(fresh_prefix(broker))
-        asyncio.run(migrate(database, role_secret=ROLE_SECRET))
         return asyncio.run(replay_under_kills(webhooks_settings(database, broker, prefix), _REPLAY))
 
 

@@ -6,18 +6,19 @@ import contextlib
 import random
 import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from libs.common.persistence.migrate import migrate
 from tests.bench.machine import commit, hardware
 from tests.chaos.lies import COMING, LEAVING, LEDGER_SECONDS, LIES, PAIRS, PATIENCE_SECONDS, Seen, stage
-from tests.support.servers import Borrowed, fresh_database, fresh_prefix
-from tests.support.workers import ROLE_SECRET, settings
+from tests.chaos.parts import DiedError, in_a_process
+from tests.support.servers import Borrowed, fresh_prefix
+from tests.support.workers import migrated_database, settings
 
 PATH: Final = Path(__file__).resolve().parents[2] / "docs" / "reliability-lies.md"
 SEEDS: Final = 20
@@ -25,6 +26,7 @@ AT_ONCE: Final = 2
 """Processes: each has a chain, a database and a bus of its own."""
 _PART: Final = 30
 """Plays on one chain, before another one begins."""
+_PART_SECONDS: Final = 600.0
 Play = tuple[tuple[str, str], int]
 
 _PAGE: Final = """# A Horizon that lies
@@ -99,13 +101,19 @@ def tell_all(seeds: int, say: Callable[[str], None]) -> Seen:
     parts = [plays[start : start + _PART] for start in range(0, len(plays), _PART)]
     say(f"{len(plays)} plays: {len(PAIRS)} pairs of lies, {seeds} seeds each")
     seen = Seen()
-    with ProcessPoolExecutor(AT_ONCE, mp_context=get_context("spawn")) as pool:
-        for done in as_completed([pool.submit(tell, part) for part in parts]):
-            error = done.exception()
-            seen.add(done.result() if error is None else Seen(breaches=[f"a part ended with {error!r}"]))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for done in as_completed([pool.submit(_part, number, part) for number, part in enumerate(parts, 1)]):
+            seen.add(done.result())
             say(f"  {seen.plays} plays, {len(seen.breaches)} breaches")
     seen.breaches += [f"nobody was told {lie}" for lie in LIES if not seen.fired[lie]]
     return seen
+
+
+def _part(number: int, plays: Sequence[Play]) -> Seen:
+    try:
+        return in_a_process(partial(tell, plays), seconds=_PART_SECONDS)
+    except DiedError as error:
+        return Seen(breaches=[f"part {number}: {error}"])
 
 
 def tell(plays: Sequence[Play]) -> Seen:
@@ -113,20 +121,20 @@ def tell(plays: Sequence[Play]) -> Seen:
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(TemporaryDirectory()))
         borrowed = Borrowed(directory)
-        database = stack.enter_context(fresh_database(stack.enter_context(borrowed.postgres())))
+        database = stack.enter_context(migrated_database(stack.enter_context(borrowed.postgres())))
         broker = stack.enter_context(borrowed.broker())
         prefix = stack.enter_context(fresh_prefix(broker))
-        asyncio.run(migrate(database, role_secret=ROLE_SECRET))
         return asyncio.run(_tell(plays, directory, database, broker, prefix))
 
 
 async def _tell(plays: Sequence[Play], directory: Path, database: str, broker: str, prefix: str) -> Seen:
     async with stage(directory / "chain", settings(database, broker, prefix)) as opened:
         for pair, seed in plays:
+            _say(f"{pair} seed {seed}")
             try:
                 await opened.play(pair, seed)
-            except AssertionError as error:
-                opened.seen.breaches.append(f"{pair} seed {seed}: {error}")
+            except Exception:  # noqa: BLE001 - whatever it is, it has the name of its play
+                opened.seen.breaches.append(f"{pair} seed {seed}: {traceback.format_exc()}")
             if opened.seen.breaches:
                 return opened.seen
         await opened.settle_up()

@@ -72,3 +72,11 @@ async def check_identity(stack: Stack) -> None:
 def pids(stack: Stack) -> dict[str, int]:
     """Return the pid of each process, by its name such as `ledger-1`."""
     return {name: child.identity.pid for name, child in stack.processes.items()}
+
+
+def pids_by_kind(stack: Stack) -> dict[str, list[int]]:
+    """Return the pids of processes of one kind, by its name such as `ledger`."""
+    found: dict[str, list[int]] = {}
+    for name, pid in pids(stack).items():
+        found.setdefault(name.partition("-")[0], []).append(pid)
+    return found

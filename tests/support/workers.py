@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 from libs.common.messaging import faults
 from libs.common.messaging.worker import Service, Worker
+from libs.common.persistence.migrate import migrate
 from libs.common.settings import ServiceSettings
+from tests.support.servers import fresh_database
 
 ROLE_SECRET = "roles-of-a-test-run"
 QUEUE_EXPIRES_MS = 120_000
@@ -25,6 +27,14 @@ def settings(postgres_url: str, amqp_url: str, bus_prefix: str, **others: Any) -
         "queue_expires_ms": QUEUE_EXPIRES_MS,
     }
     return ServiceSettings(**(values | others))
+
+
+@contextlib.contextmanager
+def migrated_database(server_url: str) -> Iterator[str]:
+    """Make a database of its own with every service's schema and role; it goes away with its roles."""
+    with fresh_database(server_url) as url:
+        asyncio.run(migrate(url, role_secret=ROLE_SECRET))
+        yield url
 
 
 @contextlib.asynccontextmanager

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import httpx
 
+from services.payouts.clients.connections import connected_to
 from services.payouts.domain.destinations import NOT_THERE, Destination, Sight, sight_of
 
 AT_ONCE: Final = 20
@@ -50,7 +51,7 @@ class Destinations:
     def _client(self) -> httpx.AsyncClient:
         """Return the one client, made when it is first needed: making one takes 45 ms, in which nothing else is done."""
         if self._http is None:
-            self._http = httpx.AsyncClient(base_url=self._url, trust_env=False)
+            self._http = connected_to(self._url)
         return self._http
 
 

@@ -10,9 +10,9 @@ import httpx
 import msgspec
 
 from libs.common.kernel.errors import TransientError
+from services.payouts.clients.connections import connected_to
 from services.payouts.domain.ledger_chain import Header, Shown, UnprovedError, from_base64, read_header
 
-TIMEOUT: Final = httpx.Timeout(10.0, connect=3.0)
 PAGE: Final = 200
 """Records that Horizon gives at most at once."""
 T = TypeVar("T")
@@ -78,7 +78,7 @@ class History:
 
     def __init__(self, url: str) -> None:
         """Ask here; nothing is opened yet."""
-        self._http = httpx.AsyncClient(base_url=url, timeout=TIMEOUT, follow_redirects=False, trust_env=False)
+        self._http = connected_to(url)
 
     async def close(self) -> None:
         """Hang up."""

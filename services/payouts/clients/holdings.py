@@ -7,7 +7,8 @@ import httpx
 import msgspec
 
 from libs.common.kernel.money import AmountError, Currency, parse_share
-from services.payouts.clients.history import PAGE, TIMEOUT, HistorySilentError
+from services.payouts.clients.connections import connected_to
+from services.payouts.clients.history import PAGE, HistorySilentError
 from services.payouts.domain.treasury import BASE_RESERVE
 
 T = TypeVar("T")
@@ -67,7 +68,7 @@ class Holdings:
 
     def __init__(self, url: str, usdc: tuple[str, str]) -> None:
         """Ask here; the dollar is this (code, issuer)."""
-        self._http = httpx.AsyncClient(base_url=url, timeout=TIMEOUT, follow_redirects=False, trust_env=False)
+        self._http = connected_to(url)
         self._usdc = usdc
 
     async def close(self) -> None:

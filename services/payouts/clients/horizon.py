@@ -1,5 +1,6 @@
 """Asks a Horizon. No call is repeated in here: what is not answered is the caller's to judge."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,11 +11,11 @@ import httpx
 
 from libs.common.kernel.errors import TransientError
 from libs.common.kernel.money import UNIT
+from services.payouts.clients.connections import connected_to
 from services.payouts.clients.envelopes import Malformed, read_applied, read_refusal
 from services.payouts.domain.slot_outcomes import ADMISSION, Applied
 from services.payouts.domain.slots import Look, Told
 
-TIMEOUT: Final = httpx.Timeout(10.0, connect=3.0)
 _TAKEN: Final = ("PENDING", "DUPLICATE")
 _PAGE: Final = 50
 
@@ -37,7 +38,7 @@ class Horizon:
 
     def __init__(self, url: str) -> None:
         """Ask here; nothing is opened yet."""
-        self._http = httpx.AsyncClient(base_url=url, timeout=TIMEOUT, follow_redirects=False, trust_env=False)
+        self._http = connected_to(url)
 
     async def close(self) -> None:
         """Hang up."""
@@ -174,6 +175,25 @@ class Horizon:
         if answer.status_code != httpx.codes.OK:
             raise HorizonSilentError(f"{path}: {answer.status_code}")
         return answer, _object(answer)
+
+
+class Looks:
+    """What a Horizon says of accounts in one pass: of each it is asked once, whoever wants to know."""
+
+    def __init__(self, horizon: Horizon) -> None:
+        """Begin a pass; nothing is asked yet."""
+        self._horizon = horizon
+        self._asked: dict[str, asyncio.Task[Look]] = {}
+
+    async def at(self, account: str) -> Look:
+        """Look at an account.
+
+        Raises:
+            HorizonSilentError: it does not say, and is not asked again in this pass.
+        """
+        if account not in self._asked:
+            self._asked[account] = asyncio.create_task(self._horizon.look(account))
+        return await self._asked[account]
 
 
 class _MissingError(HorizonSilentError):

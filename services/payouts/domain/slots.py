@@ -14,6 +14,8 @@ OWN_MAX: Final = 18
 """Users' own accounts that may pay in one transaction: with the channel and the treasury that makes its twenty signatures."""
 BASE_BID: Final = 100
 """Stroops an operation: the network's least."""
+FIRST_BID: Final = 2 * BASE_BID
+"""Of payments: in a full ledger they go before accounts that are made and swept; in any other the network takes its least."""
 BID_MAX: Final = 100_000
 """Stroops an operation that are never exceeded: a hundredth of a lumen."""
 RAISE: Final = 10
@@ -164,11 +166,11 @@ def next_move(slot: Slot, look: Look, *, bid_max: int) -> Move:
         return Find()
     newest = _newest(slot)
     if newest is None:
-        return Build(1, slot.wanted, BASE_BID)
+        return Build(1, slot.wanted, FIRST_BID)
     if not newest.is_signed:
         return Sign(newest.hash)
     if newest.places != slot.wanted:
-        return Build(newest.generation + 1, slot.wanted, BASE_BID)
+        return Build(newest.generation + 1, slot.wanted, FIRST_BID)
     if look.ledger + 1 >= newest.max_ledger or newest.told == Told.EXPIRED:
         return Build(newest.generation + 1, slot.wanted, min(bid_max, newest.bid))
     return _push(slot, newest, look, bid_max)

@@ -14,6 +14,7 @@ from services.payouts.clients.holdings import Holdings
 from services.payouts.clients.signer import Signer
 from services.payouts.domain.account_replay import Budget
 from services.payouts.domain.networks import ASSET_CODE
+from services.payouts.entrypoints.own_accounts import until_known
 from services.payouts.entrypoints.scanner import (
     SCAN_AGE,
     TROUBLE,
@@ -22,7 +23,6 @@ from services.payouts.entrypoints.scanner import (
     show_waiting,
     survived,
     take_turn,
-    until_known,
 )
 from services.payouts.handlers.scan_accounts import ALARM_TRIES, AccountScanner
 from services.payouts.handlers.scan_ledgers import Scanner

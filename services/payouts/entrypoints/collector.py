@@ -8,18 +8,13 @@ import structlog
 from prometheus_client import Gauge
 
 from libs.common.kernel.errors import TransientError
-from libs.common.messaging.worker import Loop, Parts
-from services.payouts.clients.envelopes import Network
 from services.payouts.clients.history import PAGE
 from services.payouts.clients.holdings import Holding, Holdings
-from services.payouts.clients.horizon import Horizon, Tip
-from services.payouts.clients.signer import Signer, SignerRefusedError
-from services.payouts.domain.networks import ASSET_CODE
+from services.payouts.clients.horizon import Tip
+from services.payouts.clients.signer import SignerRefusedError
 from services.payouts.domain.sweeps import AT_ONCE, Sweep
-from services.payouts.entrypoints.payer import TROUBLE, own_accounts
+from services.payouts.entrypoints.payer import TROUBLE
 from services.payouts.handlers.sweep_accounts import SweepAccounts
-from services.payouts.settings import PayoutsSettings
-from services.payouts.store.sweeps import Sweeps
 
 OPEN = Gauge("offerhub_sweeps_open", "Users' accounts on whose way to the treasury something is")
 _log = structlog.get_logger("offerhub.sweeps")
@@ -83,29 +78,8 @@ class Round:
             _log.warning("sweep.trouble", sweep=held.id, error=repr(error))
 
 
-def collecting(settings: PayoutsSettings, signer: Signer, *, idle_seconds: float) -> Loop:
-    """Make the loop of a service whose users have accounts."""
-
-    async def run(parts: Parts) -> None:
-        over = settings.sweep_over_stroops
-        if not over:
-            return
-        horizon, holdings = Horizon(settings.horizon_url), Holdings(settings.horizon_url, (ASSET_CODE, settings.usdc_issuer))
-        try:
-            own = await own_accounts(signer, idle_seconds)
-            network = Network(settings.network_passphrase, settings.usdc_issuer, own.treasury, own.sponsor)
-            sweeps = Sweeps(parts.pool, settings.network)
-            accounts = SweepAccounts(sweeps, horizon, signer, network, parts.clock, over)
-            await _collect(Round(accounts, holdings, timedelta(seconds=settings.sweep_seconds)), idle_seconds)
-        finally:
-            await horizon.close()
-            await holdings.close()
-
-    return run
-
-
-async def _collect(each_round: Round, idle_seconds: float) -> None:
-    """Go on for good; whatever goes wrong is tried again."""
+async def collect(each_round: Round, *, idle_seconds: float) -> None:
+    """Sweep until cancelled; whatever goes wrong is tried again."""
     while True:
         try:
             await each_round.turn()

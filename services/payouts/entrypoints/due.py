@@ -23,19 +23,11 @@ def working_when_due(settings: PayoutsSettings, signer: Signer, *, idle_seconds:
     async def run(parts: Parts) -> None:
         while not await _is_due(parts, settings):  # noqa: ASYNC110 - another process may have put it there
             await asyncio.sleep(idle_seconds)
-        from services.payouts.entrypoints.collector import collecting  # noqa: PLC0415 - see above
-        from services.payouts.entrypoints.maker import making  # noqa: PLC0415
-        from services.payouts.entrypoints.payer import paying  # noqa: PLC0415
+        from services.payouts.entrypoints import on_chain  # noqa: PLC0415 - see above
 
-        async with asyncio.TaskGroup() as tasks:
-            for loop in (paying, making, collecting) if settings.wallets == "accounts" else (paying,):
-                tasks.create_task(_as_coroutine(loop(settings, signer, idle_seconds=idle_seconds), parts))
+        await on_chain.work(settings, signer, parts, idle_seconds=idle_seconds)
 
     return run
-
-
-async def _as_coroutine(loop: Loop, parts: Parts) -> None:
-    await loop(parts)
 
 
 async def _is_due(parts: Parts, settings: PayoutsSettings) -> bool:

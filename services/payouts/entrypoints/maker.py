@@ -5,40 +5,13 @@ from typing import Final
 
 import structlog
 
-from libs.common.messaging.worker import Loop, Parts
-from services.payouts.clients.horizon import Horizon
-from services.payouts.clients.signer import Signer, SignerRefusedError
-from services.payouts.domain.networks import ASSET_CODE
-from services.payouts.entrypoints.payer import TROUBLE, own_accounts
+from services.payouts.clients.signer import SignerRefusedError
+from services.payouts.entrypoints.payer import TROUBLE
 from services.payouts.handlers.make_accounts import Maker
-from services.payouts.settings import PayoutsSettings
-from services.payouts.store.creations import Creations
 
 CALM: Final = 20
 """So many times the usual pause is made when something is in the way."""
 _log = structlog.get_logger("offerhub.accounts")
-
-
-def making(settings: PayoutsSettings, signer: Signer, *, idle_seconds: float) -> Loop:
-    """Make the loop that has accounts made at the sponsor's expense."""
-
-    async def run(parts: Parts) -> None:
-        horizon = Horizon(settings.horizon_url)
-        try:
-            maker = Maker(
-                Creations(parts.pool, settings.network),
-                horizon,
-                signer,
-                await own_accounts(signer, idle_seconds),
-                f"{ASSET_CODE}:{settings.usdc_issuer}",
-                settings.network_passphrase,
-                parts.clock,
-            )
-            await make(maker, idle_seconds=idle_seconds)
-        finally:
-            await horizon.close()
-
-    return run
 
 
 async def make(maker: Maker, *, idle_seconds: float) -> None:

@@ -12,14 +12,9 @@ import structlog
 
 from libs.common.kernel.errors import TransientError
 from libs.common.kernel.ids import new_id
-from libs.common.messaging.worker import Loop, Parts
-from services.payouts.clients.envelopes import Network
-from services.payouts.clients.horizon import Horizon
-from services.payouts.clients.signer import Signer, SignerRefusedError, SignerUnavailableError
-from services.payouts.domain.signing import Accounts
-from services.payouts.domain.slots import BID_MAX
+from services.payouts.clients.horizon import Looks
+from services.payouts.clients.signer import SignerRefusedError
 from services.payouts.handlers.pay_slots import Payer
-from services.payouts.settings import PayoutsSettings
 from services.payouts.store import channels, due
 from services.payouts.store.channels import Lease
 
@@ -27,32 +22,6 @@ LEASE: Final = timedelta(seconds=15)
 ROUND_SECONDS: Final = 60.0
 TROUBLE: Final = (TransientError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 _log = structlog.get_logger("offerhub.payer")
-
-
-def paying(settings: PayoutsSettings, signer: Signer, *, bid_max: int = BID_MAX, idle_seconds: float) -> Loop:
-    """Make the loop of a service that pays with the signer's treasury and channels."""
-
-    async def run(parts: Parts) -> None:
-        horizon = Horizon(settings.horizon_url)
-        try:
-            accounts = await own_accounts(signer, idle_seconds)
-            network = Network(settings.network_passphrase, settings.usdc_issuer, accounts.treasury, accounts.sponsor)
-            payer = Payer(parts.pool, horizon, signer, network, parts.clock, parts.publisher, bid_max)
-            await pay(payer, accounts.channels, idle_seconds=idle_seconds)
-        finally:
-            await horizon.close()
-
-    return run
-
-
-async def own_accounts(signer: Signer, idle_seconds: float) -> Accounts:
-    """Ask for the platform's own accounts until there is an answer."""
-    while True:
-        try:
-            return await signer.accounts()
-        except SignerUnavailableError as error:
-            _log.warning("payer.trouble", error=repr(error))
-        await asyncio.sleep(idle_seconds)
 
 
 async def pay(payer: Payer, public_keys: Sequence[str], *, idle_seconds: float) -> None:
@@ -67,7 +36,7 @@ async def pay(payer: Payer, public_keys: Sequence[str], *, idle_seconds: float) 
                 else:
                     await _register(payer, public_keys)
                     if not is_inspected:
-                        await payer.inspect(public_keys)
+                        await payer.inspect()
                         is_inspected = True
                     await _work(payer, owner, public_keys, idle_seconds)
             except TROUBLE as error:
@@ -94,7 +63,8 @@ async def _work(payer: Payer, owner: str, public_keys: Sequence[str], idle_secon
     end = time.monotonic() + ROUND_SECONDS
     while time.monotonic() < end:
         leases, ledger = await _choose(payer, owner, public_keys, rested)
-        busy = await asyncio.gather(*(_step(payer, lease) for lease in leases))
+        looks = Looks(payer.horizon)
+        busy = await asyncio.gather(*(_step(payer, lease, looks) for lease in leases))
         rested.update({lease.channel: 0 if is_busy else ledger for lease, is_busy in zip(leases, busy, strict=True)})
         if not any(busy):
             await asyncio.sleep(idle_seconds)
@@ -115,9 +85,9 @@ async def _choose(payer: Payer, owner: str, public_keys: Sequence[str], rested: 
     return awake + free, tip.ledger
 
 
-async def _step(payer: Payer, lease: Lease) -> bool:
+async def _step(payer: Payer, lease: Lease, looks: Looks) -> bool:
     try:
-        return await payer.step(lease)
+        return await payer.step(lease, looks)
     except SignerRefusedError as error:
         _log.error("payer.not_signed", channel=lease.channel, error=repr(error))
     except TROUBLE as error:

@@ -14,7 +14,8 @@ from libs.common.messaging.worker import Loop, Parts
 from services.payouts.clients.holdings import Holdings
 from services.payouts.clients.signer import Signer
 from services.payouts.domain.networks import ASSET_CODE
-from services.payouts.entrypoints.scanner import ours_of, until_known
+from services.payouts.entrypoints.own_accounts import until_known
+from services.payouts.entrypoints.scanner import ours_of
 from services.payouts.handlers.reconcile import Reconciler
 from services.payouts.settings import PayoutsSettings
 from services.payouts.store import tallies

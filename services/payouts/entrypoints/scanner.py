@@ -15,13 +15,14 @@ from libs.common.kernel.errors import TransientError
 from libs.common.kernel.ids import new_id
 from libs.common.messaging.worker import Loop, Parts
 from services.payouts.clients.history import History
-from services.payouts.clients.signer import Signer, SignerUnavailableError
+from services.payouts.clients.signer import Signer
 from services.payouts.domain.deposits import Ours
 from services.payouts.domain.ledger_chain import UnprovedError
 from services.payouts.domain.networks import ASSET_CODE
 from services.payouts.domain.signing import Accounts
 from services.payouts.domain.strkey import read_account
 from services.payouts.domain.xdr import UnreadableXdrError, asset_xdr
+from services.payouts.entrypoints.own_accounts import until_known
 from services.payouts.handlers.keep_deposits import Keeper
 from services.payouts.handlers.scan_ledgers import Scanner
 from services.payouts.settings import PayoutsSettings
@@ -73,16 +74,6 @@ def keeper_of(settings: PayoutsSettings, own: Accounts, parts: Parts) -> Keeper:
 def network_id_of(settings: PayoutsSettings) -> bytes:
     """Name the network as hashes of transactions do."""
     return hashlib.sha256(settings.network_passphrase.encode()).digest()
-
-
-async def until_known(signer: Signer, idle_seconds: float) -> Accounts:
-    """Ask the signer for the platform's own accounts until it answers."""
-    while True:
-        try:
-            return await signer.accounts()
-        except SignerUnavailableError as error:
-            _log.warning("scan.trouble", error=repr(error))
-        await asyncio.sleep(idle_seconds)
 
 
 def ours_of(settings: PayoutsSettings, own: Accounts) -> Ours:

@@ -19,7 +19,7 @@ from libs.common.persistence import outbox
 from libs.common.persistence.outbox import Outgoing
 from libs.common.persistence.rows import Connection
 from services.payouts.clients.envelopes import Network, build, bump
-from services.payouts.clients.horizon import Horizon
+from services.payouts.clients.horizon import Horizon, Looks
 from services.payouts.clients.signer import Signer
 from services.payouts.domain.envelopes import Bounds
 from services.payouts.domain.slot_outcomes import Applied, Outcome, outcomes, state_of
@@ -36,7 +36,6 @@ from services.payouts.domain.slots import (
     Submit,
     Told,
     behind_chain,
-    is_fresh,
     next_move,
 )
 from services.payouts.store import channels, envelopes, slots
@@ -58,19 +57,19 @@ class Payer:
     publisher: Publisher
     bid_max: int
 
-    async def step(self, lease: Lease) -> bool:
-        """Do the next thing on a channel; False when there is nothing to do before the next ledger.
+    async def step(self, lease: Lease, looks: Looks) -> bool:
+        """Do the next thing on a channel in a pass; False when there is nothing to do before the next ledger.
 
         Raises:
             TransientError: Horizon or the signer does not answer, or the lease is lost: nothing is decided, try again.
             SignerRefusedError: it will not sign what the rows say; a person must look.
         """
-        look = await self.horizon.look(lease.channel)
+        look = await looks.at(lease.channel)
         async with self.pool.acquire() as connection:
             held = await slots.open_slot(connection, lease.channel)
             made = () if held is None else await envelopes.of_slot(connection, lease.channel, held.sequence)
         if held is None:
-            return await self._assign(lease, look)
+            return await self._assign(lease, looks)
         slot = Slot(held.sequence, _wanted(held), made)
         match next_move(slot, look, bid_max=self.bid_max):
             case Build() as move:
@@ -87,16 +86,27 @@ class Payer:
                 return False
         return True
 
-    async def _assign(self, lease: Lease, look: Look) -> bool:
+    async def inspect(self) -> None:
+        """Quarantine the channels that the chain has moved and this database has not, before anything is begun.
+
+        Raises:
+            TransientError: Horizon does not answer.
+        """
+        seen = await self._look_at_all(Looks(self.horizon))
+        async with self.pool.acquire() as connection:
+            await self._is_all_known(connection, seen)
+
+    async def _assign(self, lease: Lease, looks: Looks) -> bool:
         """Open a slot, if the chain stands where we left it on every channel.
 
         What waits here may have been paid through any of them: a database from a backup, or another's hand, shows in one.
         """
         sources = await self._sources()
-        looks = {lease.channel: look} | await self._others(lease.channel)
+        seen = await self._look_at_all(looks)
+        look = await looks.at(lease.channel)
         async with self.pool.acquire() as connection, connection.transaction():
             number = await channels.hold(connection, lease)
-            if not await self._is_all_known(connection, looks):
+            if not await self._is_all_known(connection, seen):
                 return False
             if number is None:
                 number = look.sequence + 1
@@ -108,17 +118,16 @@ class Payer:
             faults.reach("slot.assigned")
         return count > 0
 
-    async def _others(self, channel: str) -> dict[str, Look]:
-        """Look at all channels but one."""
-        others = sorted(await channels.known(self.pool) - {channel})
-        looks = await asyncio.gather(*(self.horizon.look(each) for each in others))
-        return dict(zip(others, looks, strict=True))
+    async def _look_at_all(self, looks: Looks) -> dict[str, Look]:
+        """Look at all channels; before the database is read, which may only be ahead of what is seen."""
+        known = sorted(await channels.known(self.pool))
+        return dict(zip(known, await asyncio.gather(*map(looks.at, known)), strict=True))
 
-    async def _is_all_known(self, connection: Connection, looks: Mapping[str, Look]) -> bool:
+    async def _is_all_known(self, connection: Connection, seen: Mapping[str, Look]) -> bool:
         """Tell whether this database knows of all that channels did on the chain, and quarantine those of which it does not."""
         is_known = True
         for standing in await channels.standings(connection):
-            look = looks.get(standing.channel)
+            look = seen.get(standing.channel)
             reason = None if look is None else behind_chain(standing, look.sequence)
             if reason is not None and not standing.is_quarantined:
                 await self._quarantine(connection, standing.channel, reason)
@@ -203,21 +212,6 @@ class Payer:
         async with self.pool.acquire() as connection, connection.transaction():
             await channels.hold(connection, lease)
             await self._quarantine(connection, lease.channel, reason)
-
-    async def inspect(self, public_keys: Sequence[str]) -> None:
-        """Quarantine the channels of which the chain has used numbers that nothing here knows of, before anything is begun.
-
-        Raises:
-            TransientError: Horizon does not answer.
-        """
-        numbers = await channels.numbers(self.pool, public_keys)
-        for channel, number in numbers.items():
-            look = await self.horizon.look(channel)
-            is_ahead = not is_fresh(look.sequence) if number is None else look.sequence >= number
-            if is_ahead and await channels.numbers(self.pool, [channel]) == {channel: number}:  # nobody has used it meanwhile
-                async with self.pool.acquire() as connection:
-                    reason = f"the chain is at {look.sequence}, and {number or 'nothing'} is our next"
-                    await self._quarantine(connection, channel, reason)
 
     async def _close(self, lease: Lease, held: OpenSlot, applied: Applied, envelope: Envelope) -> None:
         faults.reach("slot.found")

@@ -33,11 +33,6 @@ SELECT public_key, next_sequence, EXISTS (SELECT FROM slots WHERE channel = publ
 """
 _RELEASE: Final = "UPDATE channels SET lease_owner = NULL, lease_until = NULL WHERE lease_owner = $1"
 _QUARANTINE: Final = "UPDATE channels SET is_quarantined = true, reason = $2 WHERE public_key = $1"
-_UNWATCHED: Final = """
-SELECT c.public_key, coalesce(s.sequence + 1, c.next_sequence) FROM channels c
-  LEFT JOIN slots s ON s.channel = c.public_key AND s.state = 'OPEN'
- WHERE NOT c.is_quarantined AND c.public_key = ANY($1::text[])
-"""
 _QUARANTINED: Final = "SELECT next_sequence FROM channels WHERE public_key = $1 AND is_quarantined FOR NO KEY UPDATE"
 _LIFT: Final = "UPDATE channels SET is_quarantined = false, reason = NULL, next_sequence = $2 WHERE public_key = $1"
 _BEGIN_AT: Final = "UPDATE channels SET next_sequence = $2 WHERE public_key = $1"
@@ -120,11 +115,6 @@ async def begin_at(connection: Connection, channel: str, sequence: int) -> None:
 async def quarantine(connection: Connection, channel: str, reason: str) -> None:
     """Stop using a channel until a person has looked."""
     await connection.execute(_QUARANTINE, channel, reason)
-
-
-async def numbers(pool: asyncpg.Pool, public_keys: Sequence[str]) -> dict[str, int | None]:
-    """Return the first sequence number of each channel that nothing here has used: the chain must not have used it either."""
-    return {record[0]: record[1] for record in await pool.fetch(_UNWATCHED, public_keys)}
 
 
 async def lock_quarantined(connection: Connection, channel: str) -> int:

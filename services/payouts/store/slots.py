@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import asyncpg
@@ -54,9 +54,12 @@ UPDATE slot_items i SET state = u.state, code = u.code
   FROM unnest($3::integer[], $4::text[], $5::text[]) AS u(place, state, code)
  WHERE i.channel = $1 AND i.sequence = $2 AND i.place = u.place
 """
+# Who failed for another's sake goes before all that came later: they would wait for ledgers behind what fills the channels.
 _AGAIN: Final = """
-UPDATE withdrawals w SET waiting_from = u.at, is_proven = w.is_proven OR u.is_proven, version = w.version + 1, updated_at = $4
-  FROM unnest($1::text[], $2::text[], $3::timestamptz[], $5::boolean[]) AS u(tenant, id, at, is_proven)
+UPDATE withdrawals w
+   SET waiting_from = CASE WHEN u.seconds = 0 THEN w.created_at ELSE $4::timestamptz + make_interval(secs => u.seconds) END,
+       is_proven = w.is_proven OR u.is_proven, version = w.version + 1, updated_at = $4
+  FROM unnest($1::text[], $2::text[], $3::integer[], $5::boolean[]) AS u(tenant, id, seconds, is_proven)
  WHERE w.tenant = u.tenant AND w.id = u.id
 """
 
@@ -162,7 +165,7 @@ async def close(
         _AGAIN,
         [outcome.item.tenant for outcome in again],
         [outcome.item.withdrawal_id for outcome in again],
-        [now + timedelta(seconds=outcome.wait_seconds) for outcome in again],
+        [outcome.wait_seconds for outcome in again],
         now,
         [outcome.code == SUCCESS for outcome in again],
     )

@@ -34,6 +34,8 @@ class Claimed:
     """What the endpoint limits it to."""
     is_verified: bool = True
     """Its receiver has shown that it wants our deliveries, so it is not asked any more."""
+    is_gated: bool = False
+    """What its endpoint has under way is counted at a gate: when this one ends another may go."""
 
     @property
     def lane(self) -> LaneKey:

@@ -1,6 +1,7 @@
 """An endpoint's lane: how much of a process it may have, and when its backlog is parked."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -143,6 +144,23 @@ class LaneRoom:
     """It has answered, or failed to."""
     place: str
     """Where to go on looking at its aggregates."""
+
+
+def fed(given: Room, claimed: Sequence[LaneKey]) -> frozenset[LaneKey]:
+    """Name the lanes that took less than they had room for: nothing more is due to them until something new is.
+
+    Only of those that may have any slot is it known what held them back.
+    """
+    if len(claimed) >= given.slots:
+        return frozenset()
+    taken, tenants = Counter(claimed), Counter(tenant for tenant, _ in claimed)
+    for (tenant, _), lane in given.lanes.items():
+        tenants[tenant] += lane.busy
+    return frozenset(
+        key
+        for key, lane in given.lanes.items()
+        if lane.is_quick and lane.busy + taken[key] < lane.limit and tenants[key[0]] < given.tenant_max
+    )
 
 
 def room(lanes: Mapping[LaneKey, Lane], *, concurrency: int, tenant_max: int, ceiling: int, now: float) -> Room:

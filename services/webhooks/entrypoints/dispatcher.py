@@ -11,7 +11,7 @@ import structlog
 
 from services.webhooks.domain.attempts import Claimed, LaneKey, Outcome
 from services.webhooks.domain.deliveries import DeliveryState
-from services.webhooks.domain.lanes import Lane, is_overloaded, room
+from services.webhooks.domain.lanes import Lane, fed, is_overloaded, room
 from services.webhooks.entrypoints import figures
 from services.webhooks.handlers.deliver import Courier
 
@@ -42,6 +42,9 @@ class Dispatcher:
     _lanes: dict[LaneKey, Lane] = field(default_factory=dict)
     _outcomes: list[Outcome] = field(default_factory=list)
     _has_outcomes: asyncio.Event = field(default_factory=asyncio.Event)
+    _has_ended: asyncio.Event = field(default_factory=asyncio.Event)
+    _fed: frozenset[LaneKey] = frozenset()
+    """Lanes to which nothing more was due at the last claim."""
 
     async def run(self) -> None:
         """Dispatch; when cancelled let what is under way finish for a moment, then give its leases back."""
@@ -77,6 +80,7 @@ class Dispatcher:
         now = asyncio.get_running_loop().time()
         available = room(self._lanes, concurrency=self.concurrency, tenant_max=self.tenant_max, ceiling=self.lane_max, now=now)
         if not available.slots:
+            self._fed = frozenset()
             return []
         found = await self.courier.claim(available)
         for item in found.deliveries:
@@ -87,6 +91,7 @@ class Dispatcher:
         for scan in found.scans:
             if self._lane(scan.lane).scanned(scan.place, is_cut=scan.is_cut):
                 self.wake.set()
+        self._fed = fed(available, [item.lane for item in found.deliveries])
         figures.IN_FLIGHT.set(len(self._in_flight))
         return found.deliveries
 
@@ -121,7 +126,8 @@ class Dispatcher:
         for outcome in outcomes:
             is_delivered = outcome.state == DeliveryState.DELIVERED
             self._finish(outcome.claimed, is_delivered=is_delivered, is_overload=is_overloaded(outcome.status))
-        self.wake.set()
+            if outcome.claimed.is_gated or outcome.claimed.lane not in self._fed:
+                self.wake.set()
 
     async def _was_recorded(self, outcomes: list[Outcome]) -> bool:
         try:
@@ -140,6 +146,7 @@ class Dispatcher:
             for name in [name for name, lane in self._lanes.items() if not lane.started]:
                 del self._lanes[name]
         figures.IN_FLIGHT.set(len(self._in_flight))
+        self._has_ended.set()
 
     async def _keep_house(self) -> None:
         while True:
@@ -159,8 +166,8 @@ class Dispatcher:
 
     async def _until_idle(self) -> None:
         while self._in_flight:
-            self.wake.clear()
-            await self.wake.wait()
+            self._has_ended.clear()
+            await self._has_ended.wait()
 
     async def _release_all(self) -> None:
         if not self._in_flight or self.courier.pool.is_closing():

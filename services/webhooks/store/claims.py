@@ -151,8 +151,10 @@ _LEASE: Final = """
      WHERE g.tenant = n.tenant AND g.endpoint_id = n.endpoint_id
 )
 SELECT l.tenant, l.endpoint_id, l.id, l.attempts, e.url, s.sealed, v.id, v.type, v.body, l.lease_token, l.lease_until,
-       l.aggregate, s.numbers, l.base_attempts, e.max_in_flight, e.verified_at IS NOT NULL, NULL::text, NULL::bool
+       l.aggregate, s.numbers, l.base_attempts, e.max_in_flight, e.verified_at IS NOT NULL, w.is_gated, NULL::text,
+       NULL::bool
   FROM leased l
+  JOIN wanted w ON w.tenant = l.tenant AND w.endpoint_id = l.endpoint_id
   JOIN endpoints e ON e.tenant = l.tenant AND e.id = l.endpoint_id
   JOIN LATERAL (SELECT id, type, body FROM event_log v
                  WHERE v.tenant = l.tenant AND v.position = l.position AND v.logged_at = l.logged_at LIMIT 1) v ON true
@@ -161,7 +163,7 @@ SELECT l.tenant, l.endpoint_id, l.id, l.attempts, e.url, s.sealed, v.id, v.type,
                  WHERE s.tenant = l.tenant AND s.endpoint_id = l.endpoint_id
                    AND (s.retires_at IS NULL OR s.retires_at > $1)) s ON true
 UNION ALL
-SELECT h.tenant, h.endpoint_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+SELECT h.tenant, h.endpoint_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
        CASE WHEN h.found >= h.free OR h.seen >= $16::int THEN h.aggregate ELSE '' END, h.found < h.free AND h.seen >= $16::int
   FROM (SELECT DISTINCT ON (tenant, endpoint_id) * FROM heads ORDER BY tenant, endpoint_id, seen DESC) h
 """
@@ -194,5 +196,5 @@ async def claim(
         AGGREGATES_LOOKED_AT,
         room.tenant_max,
     )
-    claimed = [Claimed(*record[:16]) for record in records if record[16] is None]
-    return Claims(claimed, [Scan((record[0], record[1]), record[16], record[17]) for record in records if record[16] is not None])
+    claimed = [Claimed(*record[:17]) for record in records if record[17] is None]
+    return Claims(claimed, [Scan((record[0], record[1]), record[17], record[18]) for record in records if record[17] is not None])

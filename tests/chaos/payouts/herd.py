@@ -29,6 +29,7 @@ _OUTSIDE_SECONDS: Final = (0.5, 8.0)
 _PATIENCE_SECONDS: Final = 30.0
 """A process that has not passed its point by then is killed, and another point has its turn."""
 _PAUSE_SECONDS: Final = 0.5
+_LAST_CHARACTERS: Final = 6_000
 
 
 @dataclass
@@ -36,18 +37,18 @@ class Incubator:
     """The client's side of `incubator.py`."""
 
     process: asyncio.subprocess.Process
-    log: Path
+    logs: Path
     _asked: deque[asyncio.Future[tuple[int, asyncio.Future[int]]]] = field(default_factory=deque)
     _ends: dict[int, asyncio.Future[int]] = field(default_factory=dict)
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def running(cls, log: Path) -> AsyncIterator["Incubator"]:
+    async def running(cls, logs: Path) -> AsyncIterator["Incubator"]:
         """Have one for the length of a block."""
         pipe = asyncio.subprocess.PIPE
         module = "tests.chaos.payouts.incubator"
         process = await asyncio.create_subprocess_exec(sys.executable, "-m", module, cwd=ROOT, stdin=pipe, stdout=pipe)
-        incubator = cls(process, log)
+        incubator = cls(process, logs)
         listening = asyncio.create_task(incubator._listen())
         try:
             yield incubator
@@ -63,10 +64,14 @@ class Incubator:
         assert self.process.stdin is not None
         born: asyncio.Future[tuple[int, asyncio.Future[int]]] = asyncio.get_running_loop().create_future()
         self._asked.append(born)
-        wanted = Wanted(module, list(arguments), dict(environment), str(self.log))
+        wanted = Wanted(module, list(arguments), dict(environment), str(self.logs))
         self.process.stdin.write(msgspec.json.encode(wanted) + b"\n")
         await self.process.stdin.drain()
         return await born
+
+    def last_words(self, pid: int) -> str:
+        """Return the end of what a process wrote."""
+        return (self.logs / f"{pid}.log").read_text(errors="replace")[-_LAST_CHARACTERS:]
 
     async def _listen(self) -> None:
         assert self.process.stdout is not None
@@ -123,13 +128,13 @@ class Herd:
         while not self.is_over:
             is_fatal = self.deaths[ROTATION] < self.target and turn % 5 > 0
             environment = {**environments[turn // 5 % len(environments)], FAULT: f"{ROTATION}:1" if is_fatal else ""}
-            _, end = await self.incubator.bear("services.payouts", "rotate-keys", environment=environment)
+            pid, end = await self.incubator.bear("services.payouts", "rotate-keys", environment=environment)
             status = await end
             turn += 1
             if is_fatal and status == -signal.SIGKILL:
                 self.deaths[ROTATION] += 1
             elif status:
-                self.surprises.append(f"rotate-keys ended with {status}")
+                self.surprises.append(f"rotate-keys ended with {status}: {self.incubator.last_words(pid)}")
             await asyncio.sleep(_PAUSE_SECONDS if self.deaths[ROTATION] < self.target else 10 * _PAUSE_SECONDS)
 
     def end(self) -> None:
@@ -157,7 +162,8 @@ class Herd:
         if done and point and status == -signal.SIGKILL:
             self.deaths[point] += not self.is_over
         elif status != -signal.SIGKILL:
-            self.surprises.append(f"a process armed with {point or 'nothing'} ended with {status}")
+            told = self.incubator.last_words(pid)
+            self.surprises.append(f"a process armed with {point or 'nothing'} ended with {status}: {told}")
 
 
 def _kill(pid: int) -> None:

@@ -36,7 +36,8 @@ class Wanted(msgspec.Struct, frozen=True):
     module: str
     arguments: list[str]
     environment: dict[str, str]
-    log: str
+    logs: str
+    """The directory of logs; each is named by its process' pid."""
 
 
 class Told(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -82,7 +83,7 @@ def _live(wanted: Wanted) -> None:
     status = 1
     try:
         os.setsid()
-        with Path("/dev/null").open("rb") as nothing, Path(wanted.log).open("ab") as log:
+        with Path("/dev/null").open("rb") as nothing, Path(wanted.logs, f"{os.getpid()}.log").open("wb") as log:
             for source, place in ((nothing, 0), (log, 1), (log, 2)):
                 os.dup2(source.fileno(), place)
         os.environ.clear()

@@ -177,7 +177,7 @@ async def _scene(seen: Seen, database_url: str, directory: Path) -> AsyncIterato
         world = World(desk, network, [await network.somebody() for _ in range(8)])
         database = await asyncpg.connect(stack.database_url())
         exits.push_async_callback(database.close)
-        incubator = await exits.enter_async_context(Incubator.running(directory / "herd.log"))
+        incubator = await exits.enter_async_context(Incubator.running(directory))
         yield Scene(stack, world, database, incubator, dice, seen, await _two_keys(stack))
 
 

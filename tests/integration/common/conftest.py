@@ -1,16 +1,14 @@
 """A migrated database for each broker, and workers on both."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import asyncpg
 import pytest
 
 from libs.common.kernel.ids import Tenant, new_id
-from libs.common.persistence.migrate import migrate
 from libs.common.settings import ServiceSettings
-from tests.support.servers import Borrowed, embedded_broker_server, fresh_database, fresh_prefix
-from tests.support.workers import ROLE_SECRET, settings
+from tests.support.servers import Borrowed, embedded_broker_server, fresh_prefix
+from tests.support.workers import migrated_database, settings
 
 
 @pytest.fixture(scope="session", params=["found", "embedded"])
@@ -34,8 +32,7 @@ def bus_prefix(amqp_url: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def postgres_url(postgres_server_url: str, bus_prefix: str) -> Iterator[str]:
     """A database for these names alone: what killed processes leave to be published is for them."""
-    with fresh_database(postgres_server_url) as url:
-        asyncio.run(migrate(url, role_secret=ROLE_SECRET))
+    with migrated_database(postgres_server_url) as url:
         yield url
 
 

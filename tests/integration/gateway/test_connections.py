@@ -40,6 +40,8 @@ class Stopping:
                 return False
         except ConnectionRefusedError:
             return True
+        except ConnectionResetError:  # it was being closed when this one came
+            return False
 
 
 @contextlib.asynccontextmanager

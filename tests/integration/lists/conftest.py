@@ -1,6 +1,5 @@
 """Lists need a migrated database of their own, full of rows that no service has written; each service reads it with its role."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 
@@ -8,18 +7,15 @@ import asyncpg
 import pytest
 
 from libs.common.kernel.ids import Tenant, new_id
-from libs.common.persistence.migrate import migrate
 from libs.common.persistence.pool import open_pool, role_url
-from tests.support.servers import fresh_database
-from tests.support.workers import ROLE_SECRET
+from tests.support.workers import ROLE_SECRET, migrated_database
 
 OpenPool = Callable[[str], contextlib.AbstractAsyncContextManager[asyncpg.Pool]]
 
 
 @pytest.fixture(scope="session")
 def migrated_url(postgres_server_url: str) -> Iterator[str]:
-    with fresh_database(postgres_server_url) as url:
-        asyncio.run(migrate(url, role_secret=ROLE_SECRET))
+    with migrated_database(postgres_server_url) as url:
         yield url
 
 

@@ -1,6 +1,5 @@
 """A payouts service on a migrated database and a real broker."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -8,12 +7,11 @@ import asyncpg
 import pytest
 
 from libs.common.kernel.ids import Tenant, new_id
-from libs.common.persistence.migrate import migrate
 from libs.common.settings import ServiceSettings
 from services.payouts.settings import PayoutsSettings, SignerSettings
 from tests.support.payouts import PAYOUTS, a_signer
 from tests.support.servers import fresh_database, fresh_prefix
-from tests.support.workers import QUEUE_EXPIRES_MS, ROLE_SECRET, settings
+from tests.support.workers import QUEUE_EXPIRES_MS, ROLE_SECRET, migrated_database, settings
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +24,7 @@ def bus_prefix(amqp_url: str) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def postgres_url(postgres_server_url: str) -> Iterator[str]:
     """A migrated database of the module's own."""
-    with fresh_database(postgres_server_url) as url:
-        asyncio.run(migrate(url, role_secret=ROLE_SECRET))
+    with migrated_database(postgres_server_url) as url:
         yield url
 
 

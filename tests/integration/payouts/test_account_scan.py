@@ -11,7 +11,6 @@ from stellar_sdk import Asset, CreateAccount, MuxedAccount, PathPaymentStrictSen
 from libs.common.contracts.queries.payouts import GetDepositAddress
 from libs.common.kernel.money import UNIT
 from libs.common.messaging import faults
-from libs.common.persistence.migrate import migrate
 from services.payouts.entrypoints.deposit_desk import deposits
 from services.payouts.settings import PayoutsSettings
 from tests.support.chain import PASSPHRASE, address, key
@@ -34,7 +33,6 @@ SELECT count(*) FILTER (WHERE ledger >= $1 AND tries = 0) = count(*) AND count(*
 
 @pytest.fixture
 async def desk(tmp_path: Path, postgres_url: str, amqp_url: str, bus_prefix: str) -> AsyncIterator[Till]:
-    await migrate(postgres_url, role_secret=ROLE_SECRET)
     async with till(tmp_path / "chain", settings(postgres_url, amqp_url, bus_prefix)) as opened, opened.desk.ledger():
         yield opened
 

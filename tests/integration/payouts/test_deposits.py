@@ -24,12 +24,11 @@ from libs.common.contracts.commands.ledger import UpdateUser
 from libs.common.contracts.queries.payouts import ListWalletTransactions
 from libs.common.kernel.money import UNIT
 from libs.common.messaging import faults
-from libs.common.persistence.migrate import migrate
 from tests.support.chain import PASSPHRASE, address, key
 from tests.support.deposits import USDC, Till, till
 from tests.support.market import die_in
 from tests.support.oracles import books_hold
-from tests.support.workers import ROLE_SECRET, kill, settings, until
+from tests.support.workers import kill, settings, until
 
 pytestmark = pytest.mark.integration
 
@@ -39,7 +38,6 @@ XLM = Asset.native()
 
 @pytest.fixture
 async def desk(tmp_path: Path, postgres_url: str, amqp_url: str, bus_prefix: str) -> AsyncIterator[Till]:
-    await migrate(postgres_url, role_secret=ROLE_SECRET)
     async with till(tmp_path / "chain", settings(postgres_url, amqp_url, bus_prefix)) as opened, opened.desk.ledger():
         yield opened
 
@@ -252,7 +250,6 @@ async def test_deposits_of_a_week_are_found_and_what_is_missing_would_show(
     tmp_path: Path, postgres_url: str, amqp_url: str, bus_prefix: str
 ) -> None:
     """Payouts is away for seven days of the chain's time; every ledger of them is proved when it is back."""
-    await migrate(postgres_url, role_secret=ROLE_SECRET)
     week, step, count = 7 * 86_400, 2_400, 600
     config = settings(postgres_url, amqp_url, bus_prefix)
     async with till(tmp_path / "chain", config, virtual_start=1_700_000_000, virtual_step=step) as desk, desk.desk.ledger():

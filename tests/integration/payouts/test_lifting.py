@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from libs.common.persistence.migrate import migrate
 from services.payouts.entrypoints.lifting import lift
 from services.payouts.settings import PayoutsSettings
 from tests.support.bank import Bank, bank
@@ -23,7 +22,6 @@ STOPPED = "SELECT public_key FROM payouts.channels WHERE is_quarantined"
 
 @pytest.fixture
 async def house(tmp_path: Path, postgres_url: str, amqp_url: str, bus_prefix: str) -> AsyncIterator[Bank]:
-    await migrate(postgres_url, role_secret=ROLE_SECRET)
     async with bank(tmp_path / "chain", settings(postgres_url, amqp_url, bus_prefix), channels=2) as opened:
         await opened.clear()
         # what another test left under way asks for the same payments as ours

@@ -6,20 +6,18 @@ from datetime import timedelta
 import pytest
 
 from libs.common.contracts.commands.payouts import ApproveWithdrawal, CancelWithdrawal
-from libs.common.persistence.migrate import migrate
 from services.payouts.handlers.count_flags import FLAGGED
 from tests.support.chain import address
 from tests.support.market import Refused, codes
 from tests.support.oracles import books_hold
 from tests.support.withdrawals import ADDRESS, Desk
-from tests.support.workers import ROLE_SECRET, settings, until
+from tests.support.workers import settings, until
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
 async def desk(postgres_url: str, amqp_url: str, bus_prefix: str) -> AsyncIterator[Desk]:
-    await migrate(postgres_url, role_secret=ROLE_SECRET)
     async with Desk.on(settings(postgres_url, amqp_url, bus_prefix)) as made:
         yield made
 

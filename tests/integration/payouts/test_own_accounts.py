@@ -9,21 +9,19 @@ from stellar_sdk import Payment
 
 from libs.common.kernel.clock import SystemClock
 from libs.common.messaging import faults
-from libs.common.persistence.migrate import migrate
 from services.payouts.clients.signer import SignerClient, SignerRefusedError
 from services.payouts.entrypoints.treasury import FAULT_FOR
 from services.payouts.store import pauses
 from tests.support.bank import USDC, Bank, bank, units_of
 from tests.support.chain import address
 from tests.support.market import die_in
-from tests.support.workers import ROLE_SECRET, kill, settings, until
+from tests.support.workers import kill, settings, until
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
 async def house(tmp_path: Path, postgres_url: str, amqp_url: str, bus_prefix: str) -> AsyncIterator[Bank]:
-    await migrate(postgres_url, role_secret=ROLE_SECRET)
     async with bank(tmp_path / "chain", settings(postgres_url, amqp_url, bus_prefix)) as opened:
         await opened.clear()
         yield opened

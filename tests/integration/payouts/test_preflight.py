@@ -12,18 +12,16 @@ from libs.common.contracts.commands.ledger import UpdateUser
 from libs.common.contracts.commands.payouts import CreateWithdrawal
 from libs.common.kernel.ids import new_id
 from libs.common.kernel.money import Currency
-from libs.common.persistence.migrate import migrate
 from tests.support.bank import USDC, Bank, bank
 from tests.support.chain import address
 from tests.support.market import Refused
-from tests.support.workers import ROLE_SECRET, settings
+from tests.support.workers import settings
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
 async def house(tmp_path: Path, postgres_url: str, amqp_url: str, bus_prefix: str) -> AsyncIterator[Bank]:
-    await migrate(postgres_url, role_secret=ROLE_SECRET)
     async with bank(tmp_path / "chain", settings(postgres_url, amqp_url, bus_prefix)) as opened:
         await opened.clear()
         yield opened

@@ -9,7 +9,6 @@ from prometheus_client import REGISTRY
 from stellar_sdk import Asset, Claimant, CreateClaimableBalance, Payment
 
 from libs.common.kernel.money import UNIT
-from libs.common.persistence.migrate import migrate
 from services.payouts.entrypoints.deposit_desk import deposits
 from services.payouts.settings import PayoutsSettings
 from tests.support.chain import address
@@ -22,7 +21,6 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 async def desk(tmp_path: Path, postgres_url: str, amqp_url: str, bus_prefix: str) -> AsyncIterator[Till]:
-    await migrate(postgres_url, role_secret=ROLE_SECRET)
     async with till(tmp_path / "chain", settings(postgres_url, amqp_url, bus_prefix)) as opened, opened.desk.ledger():
         await opened.desk.owner.execute("TRUNCATE payouts.tallies, payouts.slots CASCADE")
         await opened.desk.owner.execute("DELETE FROM payouts.withdrawals")

@@ -10,18 +10,16 @@ import pytest
 from libs.common.contracts.commands.payouts import ConfirmSecondFactor, EnrolSecondFactor, RemoveSecondFactor
 from libs.common.contracts.queries.payouts import GetSecondFactor, RevealSecondFactor
 from libs.common.kernel.ids import new_id
-from libs.common.persistence.migrate import migrate
 from tests.support.market import Refused, codes
 from tests.support.second_factors import code_of
 from tests.support.withdrawals import Desk
-from tests.support.workers import ROLE_SECRET, settings, until
+from tests.support.workers import settings, until
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
 async def desk(postgres_url: str, amqp_url: str, bus_prefix: str) -> AsyncIterator[Desk]:
-    await migrate(postgres_url, role_secret=ROLE_SECRET)
     async with Desk.on(settings(postgres_url, amqp_url, bus_prefix)) as made, AsyncExitStack() as running:
         await running.enter_async_context(made.ledger())
         await running.enter_async_context(made.payouts(second_factor_over=100))

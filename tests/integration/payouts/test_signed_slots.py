@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from stellar_sdk import FeeBumpTransactionEnvelope
 
-from libs.common.persistence.migrate import migrate
 from services.payouts.clients.envelopes import Network, build, bump
 from services.payouts.clients.signer import SignerClient, SignerRefusedError
 from services.payouts.domain.envelopes import Bounds, Built, Payment
@@ -16,7 +15,7 @@ from services.payouts.store import envelopes
 from tests.support.bank import Bank, bank
 from tests.support.chain import PASSPHRASE, address
 from tests.support.market import Refused
-from tests.support.workers import ROLE_SECRET, settings, until
+from tests.support.workers import settings, until
 
 pytestmark = pytest.mark.integration
 NETWORK = Network(PASSPHRASE, address("issuer"), address("treasury"), address("sponsor"))
@@ -57,7 +56,6 @@ ANA = Payment(address("ana"), 5 * 10**7)
 
 @pytest.fixture
 async def slot(tmp_path: Path, postgres_url: str, amqp_url: str, bus_prefix: str) -> AsyncIterator[Slot]:
-    await migrate(postgres_url, role_secret=ROLE_SECRET)
     async with bank(tmp_path / "chain", settings(postgres_url, amqp_url, bus_prefix)) as house:
         await house.clear()
         await house.chain.fault("try_again_later", when="before", match={"path": "/transactions_async"})
@@ -107,7 +105,6 @@ async def test_what_the_rows_do_not_say_is_refused(slot: Slot) -> None:
 async def test_a_channel_without_lumens_pays_at_the_sponsors_expense(
     tmp_path: Path, postgres_url: str, amqp_url: str, bus_prefix: str
 ) -> None:
-    await migrate(postgres_url, role_secret=ROLE_SECRET)
     async with bank(tmp_path / "chain", settings(postgres_url, amqp_url, bus_prefix), lumens="1") as house:
         await house.clear()
         async with house.desk.ledger(), house.ticking(), house.payouts():

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
@@ -13,6 +12,7 @@ from stellar_sdk import MuxedAccount
 from libs.common.contracts.commands.payouts import CancelWithdrawal
 from libs.common.kernel.clock import SystemClock
 from libs.common.messaging import faults
+from libs.common.messaging.worker import Worker
 from tests.support.bank import PEOPLE, Bank, bank
 from tests.support.chain import address
 from tests.support.market import die_in
@@ -47,68 +47,28 @@ async def test_a_batch_is_paid_in_one_transaction_and_booked(house: Bank) -> Non
 
 
 async def test_payouts_killed_at_any_point_of_a_payment_pays_once(house: Bank) -> None:
-    """The next process finds what was left, and dies at the same point when it comes there."""
+    """The next process finds what was left, and dies at the same point when it comes there; the one after it goes on."""
+
+    async def die(process: Worker, point: str, person: str) -> dict[str, str]:
+        died = die_in("payouts", point)
+        made = await house.withdraw_all(person)
+        await asyncio.wait_for(died.wait(), 30)
+        await kill(process)
+        faults.clear_traps()
+        await house.hurry()
+        return made
+
     async with house.desk.ledger(), house.ticking():
-        for point in POINTS:
-            made: dict[str, str] = {}
-            for person in ("ana", "ben"):
-                async with house.payouts() as first:
-                    died = die_in("payouts", point)
-                    made |= await house.withdraw_all(person)
-                    await asyncio.wait_for(died.wait(), 30)
-                    await kill(first)
-                faults.clear_traps()
-                await house.hurry()
-            async with house.payouts():
+        made: dict[str, str] = {}
+        for point in (*POINTS, ""):
+            async with house.payouts() as first:
                 await house.all_are(made, "COMPLETED", seconds=60)
-            await house.is_right(made)
-    await books_hold(house.desk.owner)
-
-
-LIES: dict[str, dict[str, Any]] = {
-    "504 after it was applied": {
-        "fault": "gateway_timeout",
-        "when": "accepted",
-        "match": {"path": "/transactions_async"},
-        "times": 2,
-    },
-    "a reset before it arrived": {"fault": "cut", "when": "before", "match": {"path": "/transactions_async"}, "times": 2},
-    "a reset after it arrived": {"fault": "cut", "when": "accepted", "match": {"path": "/transactions_async"}, "times": 2},
-    "half an answer": {"fault": "cut_midway", "match": {"path": "/transactions_async"}, "times": 2},
-    "tx_bad_seq of what was taken": {
-        "fault": "bad_sequence",
-        "when": "accepted",
-        "match": {"path": "/transactions_async"},
-        "times": 2,
-    },
-    "tx_bad_seq of what was not": {
-        "fault": "bad_sequence",
-        "when": "before",
-        "match": {"path": "/transactions_async"},
-        "times": 2,
-    },
-    "a false 404 of a transaction": {"fault": "not_found", "match": {"path": "/transactions/*"}, "times": 5},
-    "a false 404 of the channel": {"fault": "not_found", "match": {"path": "/accounts/*"}, "times": 5},
-    "try again later": {"fault": "try_again_later", "when": "before", "match": {"path": "/transactions_async"}, "times": 2},
-    "HTML": {"fault": "garbage", "match": {"path": "/*"}, "probability": 0.3, "seed": 7},
-    "half the JSON": {"fault": "broken_json", "match": {"path": "/*"}, "probability": 0.3, "seed": 7},
-    "too many requests": {"fault": "rate_limited", "match": {"path": "/*"}, "probability": 0.5, "seed": 7},
-    "replicas that lag": {"fault": "lag", "lag": [0, 3, 1]},
-    "the newest ledger twice": {"fault": "duplicate", "match": {"path": "/ledgers"}, "positions": [0], "times": 5},
-    "no newest ledger": {"fault": "drop", "match": {"path": "/ledgers"}, "positions": [0], "times": 5},
-    "a lost transaction": {"fault": "lose", "match": {"path": "/transactions_async"}, "times": 1},
-}
-
-
-async def test_a_horizon_that_lies_makes_nobody_paid_twice(house: Bank) -> None:
-    async with house.desk.ledger(), house.ticking(), house.payouts():
-        for lie, rule in LIES.items():
-            name = await house.chain.fault(**rule)
-            made = await house.withdraw_all("ana", "ben")
-            await house.all_are(made, "COMPLETED")
-            assert await house.chain.fired(name) > 0, lie
-            await house.chain.http.delete("/sandbox/faults")
-            await house.is_right(made)
+                await house.is_right(made)
+                if point:
+                    made = await die(first, point, "ana")
+            if point:
+                async with house.payouts() as second:
+                    made |= await die(second, point, "ben")
     await books_hold(house.desk.owner)
 
 
@@ -123,6 +83,21 @@ async def test_one_that_can_not_receive_is_returned_and_the_others_are_paid(hous
         await house.is_right(made, unpaid=("nobody",))
         assert [each["successful"] for each in await house.transactions()] == [False, True]
     await books_hold(house.desk.owner)
+
+
+async def test_one_that_failed_for_anothers_sake_goes_before_what_came_later(house: Bank) -> None:
+    async with house.desk.ledger():
+        async with house.desk.payouts():
+            made = await house.withdraw_all("ana", "nobody")
+        async with house.payouts():
+            await until(lambda: house.desk.owner.fetchval("SELECT count(*) FROM payouts.slots"))
+            made |= await house.withdraw_all("ben")
+            await until(lambda: house.desk.sent_from(made["ben"]))
+            async with house.ticking():
+                await house.all_are(made, "COMPLETED", "FAILED")
+            await house.is_right(made, unpaid=("nobody",))
+            ana, ben = [(await house.desk.shown(made[name]))["transaction"]["ledger"] for name in ("ana", "ben")]
+    assert ana < ben
 
 
 async def test_two_workers_on_one_channel_pay_once(house: Bank) -> None:
@@ -216,7 +191,7 @@ async def test_more_is_bid_until_the_network_takes_it_and_never_more_than_the_mo
     made_of = await house.desk.owner.fetch("SELECT bid, generation, inner_hash FROM payouts.envelopes ORDER BY created_at")
     bids = [bid for bid, _, _ in made_of]
     assert bids == sorted(bids)
-    assert set(bids) == {100, 1_000, 10_000}
+    assert set(bids) == {200, 2_000, 20_000}
     assert len({inner for _, _, inner in made_of}) == len({generation for _, generation, _ in made_of})
 
 

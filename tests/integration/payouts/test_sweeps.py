@@ -13,7 +13,6 @@ from stellar_sdk import Asset, Payment
 from libs.common.kernel.ids import new_id
 from libs.common.kernel.money import UNIT
 from libs.common.messaging import faults
-from libs.common.persistence.migrate import migrate
 from services.payouts.clients.envelopes import Network, bump
 from services.payouts.clients.signer import SignerClient, SignerRefusedError
 from services.payouts.clients.transactions import build
@@ -23,7 +22,7 @@ from tests.support.bank import USDC, Bank, bank
 from tests.support.chain import PASSPHRASE, address
 from tests.support.market import die_in
 from tests.support.oracles import books_hold
-from tests.support.workers import ROLE_SECRET, kill, settings, until
+from tests.support.workers import kill, settings, until
 
 pytestmark = pytest.mark.integration
 POINTS = [point for point in faults.POINTS if point.startswith("sweep.")]
@@ -32,7 +31,6 @@ DOLLAR, TREASURY = f"USDC:{address('issuer')}", address("treasury")
 
 @pytest.fixture
 async def house(tmp_path: Path, postgres_url: str, amqp_url: str, bus_prefix: str) -> AsyncIterator[Bank]:
-    await migrate(postgres_url, role_secret=ROLE_SECRET)
     async with bank(tmp_path / "chain", settings(postgres_url, amqp_url, bus_prefix)) as opened:
         await opened.clear()
         await opened.desk.owner.execute(

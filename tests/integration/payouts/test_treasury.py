@@ -8,7 +8,6 @@ from stellar_sdk import Payment
 
 from libs.common.kernel.clock import SystemClock
 from libs.common.messaging.worker import Parts, Worker
-from libs.common.persistence.migrate import migrate
 from services.payouts.clients.signer import SignerClient
 from services.payouts.entrypoints.pausing import change
 from services.payouts.entrypoints.treasury import TreasuryWatch
@@ -18,14 +17,13 @@ from services.payouts.store import pauses
 from tests.support.bank import USDC, Bank, bank
 from tests.support.chain import address
 from tests.support.payouts import PAYOUTS
-from tests.support.workers import ROLE_SECRET, settings
+from tests.support.workers import settings
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
 async def house(tmp_path: Path, postgres_url: str, amqp_url: str, bus_prefix: str) -> AsyncIterator[Bank]:
-    await migrate(postgres_url, role_secret=ROLE_SECRET)
     async with bank(tmp_path / "chain", settings(postgres_url, amqp_url, bus_prefix)) as opened:
         await opened.clear()
         yield opened

@@ -2,6 +2,7 @@
 
 import itertools
 from collections import Counter
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -85,6 +86,23 @@ async def test_new_endpoints_do_not_wait_behind_those_that_hang(
         receiver.may_go.set()
         for endpoint in hung:
             await _has(owner, rival, endpoint.id, "DELIVERED", 10)
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [{}, {"order_mode": "fifo"}, {"order_mode": "per_aggregate"}, {"max_in_flight": 2}],
+    ids=["parallel", "fifo", "per_aggregate", "capped"],
+)
+async def test_a_backlog_goes_out_without_anybody_polling(
+    config: WebhooksSettings, owner: asyncpg.Connection, tenant: Tenant, receiver: Receiver, wish: dict[str, Any]
+) -> None:
+    """Each delivery that ends makes room for the next: the poll, which comes too late here, is for what others made."""
+    patient = config.model_copy(update={"poll_seconds": 600.0, "endpoint_concurrency": 4})
+    async with running(build(patient), patient) as worker:
+        endpoint = await register(worker, tenant, receiver.url, **wish)
+        orders = [event(tenant, f"order:{name}", number) for name in "abc" for number in range(1, 16)]
+        await publish(patient, [orders])
+        await _has(owner, tenant, endpoint.id, "DELIVERED", 45)
 
 
 async def test_a_tenant_with_many_endpoints_does_not_take_the_turns_of_one_with_few(

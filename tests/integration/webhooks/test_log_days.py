@@ -144,11 +144,12 @@ async def test_what_is_not_finished_is_delivered_however_old_it_is(
         await happen(config, owner, tenant, range(1, 6))
         await are(owner, tenant, other.id, ["DELIVERED"] * 5)
         old = [row["position"] for row in (await logged(owner, tenant))[:4]]
+        others = await keeper.owed()
         await pass_by(owner, keeper, tenant, upto=old[-1], days_ago=KEPT + 400)
         await look(keeper, drops=1)
         assert await states(owner, tenant, endpoint.id) == ["PENDING"] * 5
         assert await states(owner, tenant, other.id) == ["DELIVERED"]
-        assert await keeper.owed() == 4
+        assert await keeper.owed() == others + 4
         listed = await ask(worker, tenant, ListDeliveries(endpoint.id, 20))
         assert len(msgspec.json.decode(listed.result, type=Page[Delivery]).data) == 5
         page = msgspec.json.decode((await ask(worker, tenant, ListEvents(20, 0))).result, type=Page[LoggedEvent])
@@ -162,7 +163,7 @@ async def test_what_is_not_finished_is_delivered_however_old_it_is(
         await until(all_came)
         await are(owner, tenant, endpoint.id, ["DELIVERED"] * 5)
     await keeper.keep()
-    assert await keeper.owed() == 0
+    assert await keeper.owed() <= others
     assert await states(owner, tenant, endpoint.id) == ["DELIVERED"]
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from stellar_sdk import xdr
 
 from services.payouts.clients.envelopes import read_applied, read_refusal
+from services.payouts.domain.account_making import fee_of
 from services.payouts.domain.slot_outcomes import (
     ADMISSION,
     FAULTS,
@@ -21,6 +22,7 @@ from services.payouts.domain.slot_outcomes import (
     state_of,
 )
 from services.payouts.domain.slots import (
+    FIRST_BID,
     Build,
     Bump,
     Envelope,
@@ -36,6 +38,7 @@ from services.payouts.domain.slots import (
     behind_chain,
     next_move,
 )
+from services.payouts.domain.sweeps import next_bid
 
 ALL = frozenset({0, 1})
 CAP = 10_000
@@ -50,7 +53,7 @@ def _sent(told: Told, *, first: int = 5, last: int = 5, **changes: Any) -> Envel
 @pytest.mark.parametrize(
     ("envelopes", "look", "wanted", "move"),
     [
-        ((), Look(6, 5), ALL, Build(1, ALL, 100)),
+        ((), Look(6, 5), ALL, Build(1, ALL, FIRST_BID)),
         ((NEW,), Look(6, 5), ALL, Sign("a")),
         ((SIGNED,), Look(6, 5), ALL, Submit("a")),
         ((SIGNED,), Look(7, 5), ALL, Find()),
@@ -67,8 +70,8 @@ def _sent(told: Told, *, first: int = 5, last: int = 5, **changes: Any) -> Envel
         ((_sent(Told.LATER, bid=5_000),), Look(6, 7), ALL, Bump("a", CAP)),
         ((_sent(Told.TAKEN),), Look(6, 19), ALL, Build(2, ALL, 100)),
         ((_sent(Told.EXPIRED),), Look(6, 6), ALL, Build(2, ALL, 100)),
-        ((_sent(Told.TAKEN),), Look(6, 6), frozenset({1}), Build(2, frozenset({1}), 100)),
-        ((_sent(Told.TAKEN),), Look(6, 6), frozenset(), Build(2, frozenset(), 100)),
+        ((_sent(Told.TAKEN),), Look(6, 6), frozenset({1}), Build(2, frozenset({1}), FIRST_BID)),
+        ((_sent(Told.TAKEN),), Look(6, 6), frozenset(), Build(2, frozenset(), FIRST_BID)),
         ((_sent(Told.TAKEN), replace(NEW, hash="b", inner_hash="b", generation=2)), Look(6, 6), ALL, Sign("b")),
         ((_sent(Told.TAKEN), replace(SIGNED, hash="b", inner_hash="b", generation=2)), Look(6, 6), ALL, Bump("b", 1_000)),
         ((_sent(Told.TAKEN), replace(SIGNED, hash="b", inner_hash="b", generation=2)), Look(6, 19), ALL, Build(3, ALL, 100)),
@@ -82,6 +85,12 @@ def _sent(told: Told, *, first: int = 5, last: int = 5, **changes: Any) -> Envel
 )
 def test_the_next_move(envelopes: tuple[Envelope, ...], look: Look, wanted: frozenset[int], move: Move) -> None:
     assert next_move(Slot(7, wanted, envelopes), look, bid_max=CAP) == move
+
+
+def test_in_a_full_ledger_payments_go_before_accounts_that_are_made_and_swept() -> None:
+    first = next_move(Slot(7, ALL, ()), Look(6, 5), bid_max=CAP)
+    assert isinstance(first, Build)
+    assert first.bid > max(fee_of(1), next_bid(0))
 
 
 @given(st.lists(st.tuples(st.integers(5, 8), st.integers(0, 60), st.sampled_from(Told), st.booleans()), max_size=60))

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.webhooks.domain.attempts import LaneKey
 from services.webhooks.domain.deliveries import DeliveryState, judge
-from services.webhooks.domain.lanes import SLOW_SECONDS, START, Lane, is_overloaded, retry_after, room
+from services.webhooks.domain.lanes import SLOW_SECONDS, START, Lane, LaneRoom, Room, fed, is_overloaded, retry_after, room
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 
@@ -108,6 +109,43 @@ def test_the_last_quarter_is_for_those_who_answer_quickly() -> None:
     assert (at_first.slots, at_first.open_slots, at_first.new_slots) == (20, 20, 20)
     assert (later.slots, later.open_slots, later.new_slots, later.default) == (20, 0, 0, START)
     assert [later.lanes[key].is_quick for key in lanes] == [False, True, False]
+
+
+QUIET, FULL, STRANGE, OTHERS = ("a", "quiet"), ("a", "full"), ("a", "strange"), ("b", "quiet")
+_STAND = {
+    QUIET: LaneRoom(limit=4, busy=1, is_quick=True, is_known=True, place=""),
+    FULL: LaneRoom(limit=4, busy=4, is_quick=True, is_known=True, place=""),
+    STRANGE: LaneRoom(limit=4, busy=0, is_quick=False, is_known=False, place=""),
+    OTHERS: LaneRoom(limit=4, busy=0, is_quick=True, is_known=True, place=""),
+}
+
+
+@pytest.mark.parametrize(
+    ("claimed", "slots", "tenant_max", "expected"),
+    [
+        ([], 10, 64, {QUIET, OTHERS}),
+        ([QUIET, QUIET], 10, 64, {QUIET, OTHERS}),
+        ([QUIET, QUIET, QUIET], 10, 64, {OTHERS}),
+        ([OTHERS] * 4, 10, 64, {QUIET}),
+        ([STRANGE], 10, 64, {QUIET, OTHERS}),
+        ([QUIET], 1, 64, set()),
+        ([QUIET], 10, 6, {OTHERS}),
+    ],
+    ids=[
+        "nothing was due",
+        "room was left",
+        "room was not left",
+        "another's was not",
+        "unknown",
+        "no slot left",
+        "tenant's are full",
+    ],
+)
+def test_who_took_less_than_there_was_room_for_has_nothing_more_due(
+    claimed: list[LaneKey], slots: int, tenant_max: int, expected: set[LaneKey]
+) -> None:
+    given_room = Room(slots, open_slots=slots, new_slots=slots, lanes=_STAND, default=START, tenant_max=tenant_max)
+    assert fed(given_room, claimed) == expected
 
 
 @given(st.integers(1, 50), st.lists(st.tuples(st.booleans(), st.integers(0, 12), st.floats(0, 3)), max_size=8))

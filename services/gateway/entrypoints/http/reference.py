@@ -42,7 +42,7 @@ class Reference:
             f'<nav><a href="{BASE}/errors">Errors</a><a href="{BASE}/openapi.json">OpenAPI</a></nav>'
             '<label class="menu" for="menu">Contents</label></header>'
         )
-        groups = "".join(self._events(tag) if tag["name"] == EVENTS else self._group(tag) for tag in self._document["tags"])
+        groups = "".join(self._group(tag) for tag in self._document["tags"])
         return (
             f'<input type="checkbox" id="menu" class="menu" aria-label="Show the contents">{top}<div class="layout" id="top">'
             f'<nav class="side" aria-label="Contents">{self._contents()}</nav>'
@@ -88,7 +88,8 @@ class Reference:
         articles = "".join(self._article(method, path, entry) for method, path, entry in self._of(tag["name"]))
         name = _anchor(tag["name"])
         title = f'<h2><a href="#{name}">{escape(tag["name"])}</a></h2><p class="lead">{prose(tag["description"])}</p>'
-        return f'<section class="group" id="{name}">{title}{articles}</section>'
+        told = self._events() if tag["name"] == EVENTS else ""
+        return f'<section class="group" id="{name}">{title}{articles}{told}</section>'
 
     def _article(self, method: str, path: str, entry: Schema) -> str:
         name, scope = entry["operationId"], entry.get("x-required-scope")
@@ -150,18 +151,14 @@ class Reference:
         more = "".join(f"<h4>As {escape(kind)}</h4>{block('text', content['example'])}" for kind, content in others)
         return f"<h4>Request</h4>{block('sh', asked)}<h4>Answer, {status}</h4>{block('json', shown)}{more}"
 
-    def _events(self, tag: Schema) -> str:
+    def _events(self) -> str:
         """Show the events by the kind of their data: those of one kind share its fields."""
         kinds: dict[str, list[tuple[str, Schema]]] = {}
         for name, entry in self._document["webhooks"].items():
             kinds.setdefault(_data_of(entry), []).append((name, entry["post"]))
         headers = parameters([self._document["components"]["parameters"][name] for name in HEADERS])
-        name = _anchor(tag["name"])
-        return (
-            f'<section class="group" id="{name}"><h2><a href="#{name}">{escape(tag["name"])}</a></h2>'
-            f'<p class="lead">{prose(tag["description"])}</p><h4>Headers of a delivery</h4>{headers}'
-            f"{''.join(self._event_kind(kind, events) for kind, events in kinds.items())}</section>"
-        )
+        shown = "".join(self._event_kind(kind, events) for kind, events in kinds.items())
+        return f"<h4>Headers of a delivery</h4>{headers}{shown}"
 
     def _event_kind(self, kind: str, events: list[tuple[str, Schema]]) -> str:
         names = "".join(f'<dt id="{name}"><code>{name}</code></dt><dd>{prose(entry["summary"])}</dd>' for name, entry in events)
