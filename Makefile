@@ -62,7 +62,7 @@ check: setup ## Format, lint, types, import contracts, fast tests
 	$(BIN)/pytest -q $(FAST_TESTS)
 
 test: check ## check, then the integration and end-to-end tests on real servers
-	$(BIN)/pytest -q -n 3 --durations=15 $(SLOW_TESTS)
+	$(BIN)/pytest -q -n 3 --max-worker-restart=0 --durations=15 $(SLOW_TESTS)
 
 fmt: setup ## Format and apply safe fixes
 	$(BIN)/ruff check --fix-only .

@@ -4,18 +4,23 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
-from stellar_sdk import Asset, ChangeTrust, Claimant, CreateClaimableBalance, ManageData, Payment, SetOptions, Signer
+from stellar_sdk import Asset, ChangeTrust, Claimant, CreateClaimableBalance, ManageData, Network, Payment, SetOptions, Signer
 
 from deploy.sandbox.horizon.chain.entries import Entry
-from deploy.sandbox.horizon.history.store import StateInUse
+from deploy.sandbox.horizon.history.rows import OperationRow, rows_of
+from deploy.sandbox.horizon.history.store import StateInUse, Store
+from deploy.sandbox.horizon.ledger.chain import Closed
+from deploy.sandbox.horizon.ledger.header import genesis
 from deploy.sandbox.horizon.node import Node, WrongNetwork
 from deploy.sandbox.horizon.settings import Settings
 from tests.support.chain import PASSPHRASE, address
@@ -40,6 +45,25 @@ async def live_a_little(chain: Sandbox) -> None:
     await chain.apply(
         chain.build("issuer", Payment(address("ann"), USD, "7")), chain.build("bob", Payment(address("nobody"), USD, "1"))
     )
+
+
+def test_a_store_that_is_closed_while_it_keeps_a_ledger_has_kept_it(tmp_path: Path) -> None:
+    """A closer comes at the worst moment: in the midst of the rows. Without waiting it would pull the file from under them."""
+    header, root = genesis(Network(PASSPHRASE).network_id(), 1_000)
+    rows, store = rows_of(Closed(header, header.hash, [], [], {root.id: root})), Store(tmp_path)
+    closer = threading.Thread(target=store.close)
+
+    def rows_that_take_a_while() -> Iterator[OperationRow]:
+        closer.start()
+        closer.join(0.2)
+        yield from ()
+
+    store.keep(replace(rows, operations=cast("list[OperationRow]", rows_that_take_a_while())))
+    closer.join(5)
+    assert not closer.is_alive()
+    again = Store(tmp_path)
+    assert (again.latest_header(), list(again.entries())) == (header.encoded(), [root.id])
+    again.close()
 
 
 async def test_a_restart_goes_on_where_it_was(tmp_path: Path) -> None:

@@ -1,8 +1,11 @@
 """Keeps ledgers in an SQLite file. A ledger is there whole or not at all, and is on disk before anybody hears of it."""
 
+import contextlib
 import fcntl
 import os
 import sqlite3
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -44,7 +47,7 @@ class StateInUse(RuntimeError):
 
 
 class Store:
-    """The one writer of a state directory."""
+    """The one writer of a state directory. What it writes in one thread is written before another closes it."""
 
     def __init__(self, directory: Path) -> None:
         """Open or make the directory.
@@ -60,15 +63,17 @@ class Store:
         except BlockingIOError:
             os.close(self._lock)
             raise StateInUse(f"{directory} is in use by another sandbox") from None
+        self._writing = threading.Lock()
         self._database = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = FULL")
         self._database.executescript(_SCHEMA)
 
     def close(self) -> None:
-        """Let the directory go."""
-        self._database.close()
-        os.close(self._lock)
+        """Let the directory go, once the ledger that is being written is whole."""
+        with self._writing:
+            self._database.close()
+            os.close(self._lock)
 
     def fact(self, name: str) -> str | None:
         """Return something that was noted."""
@@ -82,7 +87,9 @@ class Store:
     def clear(self) -> None:
         """Forget everything."""
         tables = ("facts", "entries", "ledgers", "transactions", "operations", "effects", "mentions")
-        self._database.executescript("".join(["BEGIN;", *(f"DELETE FROM {table};" for table in tables), "COMMIT;"]))
+        script = "".join(["BEGIN;", *(f"DELETE FROM {table};" for table in tables), "COMMIT;"])
+        with self._writing:
+            self._database.executescript(script)
 
     def latest_header(self) -> bytes | None:
         """Return the latest ledger's header; None in an empty directory."""
@@ -98,9 +105,7 @@ class Store:
         """Write a ledger and wait until it is on disk."""
         kept = [(key, msgspec.msgpack.encode(entry)) for key, entry in rows.entries.items() if entry is not None]
         gone = [(key,) for key, entry in rows.entries.items() if entry is None]
-        write = self._database
-        write.execute("BEGIN IMMEDIATE")
-        try:
+        with self._writing, self._transaction() as write:
             write.execute("INSERT INTO ledgers VALUES (?, ?, ?, ?, ?, ?, ?)", rows.ledger)
             write.executemany("INSERT INTO transactions VALUES (?, ?, ?, ?, ?, ?, ?)", rows.transactions)
             write.executemany("INSERT INTO operations VALUES (?, ?, ?, ?)", rows.operations)
@@ -108,7 +113,13 @@ class Store:
             write.executemany("INSERT INTO mentions VALUES (?, ?, ?)", sorted(rows.mentions))
             write.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?)", kept)
             write.executemany("DELETE FROM entries WHERE key = ?", gone)
-            write.execute("COMMIT")
-        except sqlite3.Error:
-            write.execute("ROLLBACK")
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._database
+            self._database.execute("COMMIT")
+        except BaseException:
+            self._database.execute("ROLLBACK")
             raise
