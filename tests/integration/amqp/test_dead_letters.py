@@ -113,10 +113,13 @@ class TestDeadLetters:
     async def test_messages_still_held_do_not_expire(self, channel: AbstractChannel, name: Name) -> None:
         dead = await declare(channel, name())
         queue = await declare(channel, name(), message_ttl=30, dead_letter_exchange="", dead_letter_routing_key=dead.name)
+        await channel.set_qos(prefetch_count=1)
+        inbox = await consume(queue)
         await publish(channel, queue.name, "held")
-        message = await fetch(queue)
+        (message,) = await inbox.take(1)
         await publish(channel, queue.name, "waiting")
         assert (await fetch(dead)).body == b"waiting"
+        await queue.cancel(inbox.tag)
         await message.nack(requeue=True)
         assert (await fetch(dead)).body == b"held"
 
