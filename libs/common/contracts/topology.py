@@ -28,6 +28,9 @@ LISTENS: Final[dict[str, tuple[str, ...]]] = {
     "webhooks": FAMILIES,
 }
 
+BACKLOGS: Final = ("webhooks",)
+"""The services that set aside what a tenant brings beyond all others; their use cases put events in order themselves."""
+
 RETRY_AFTER_MS: Final = 2_000
 QUERY_TTL_MS: Final = 5_000
 DELIVERY_LIMIT: Final = 100
@@ -86,6 +89,10 @@ class Topology:
         """Name the queue of the events a service listens to."""
         return self._quorum(f"{service}.events", tuple((self.events.name, family) for family in LISTENS[service]))
 
+    def backlog_queue(self, service: str) -> Queue:
+        """Name the queue of the events that a service has set aside."""
+        return self._quorum(f"{service}.backlog", ())
+
     def query_queue(self, service: str) -> Queue:
         """Name the queue of the questions a service answers."""
         arguments: dict[str, str | int] = {"x-queue-type": "classic", "x-message-ttl": QUERY_TTL_MS}
@@ -116,7 +123,8 @@ class Topology:
         """List every durable queue."""
         makers = (self.command_queue, self.query_queue, self.retry_queue, self.dead_queue)
         listening = tuple(self.event_queue(service) for service in SERVICES if LISTENS[service])
-        return tuple(make(service) for service in SERVICES for make in makers) + listening
+        backlogs = tuple(self.backlog_queue(service) for service in BACKLOGS)
+        return tuple(make(service) for service in SERVICES for make in makers) + listening + backlogs
 
     def reply_queue(self, instance: str, nonce: str) -> str:
         """Name the exclusive queue of one connection of one asking process."""

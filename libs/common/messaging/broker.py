@@ -10,6 +10,8 @@ from faststream.rabbit import Channel, QueueType, RabbitBroker, RabbitMessage, R
 from libs.common.contracts.topology import Queue
 
 PREFETCH_FRAMES: Final = 20
+BACKLOG_FRAMES: Final = 2
+"""Of a backlog's queue: one is handled while the next is on its way. The others stay with the broker."""
 RECONNECT_SECONDS: Final = 0.5
 
 Accept = Callable[[bytes], Awaitable[None]]
@@ -25,7 +27,7 @@ def make_broker(url: str) -> RabbitBroker:
         url,
         ack_policy=AckPolicy.MANUAL,
         reconnect_interval=RECONNECT_SECONDS,
-        default_channel=Channel(prefetch_count=PREFETCH_FRAMES, publisher_confirms=True, on_return_raises=True),
+        default_channel=_channel(PREFETCH_FRAMES),
         apply_types=False,
         graceful_timeout=10.0,
         logger=logging.getLogger("faststream"),
@@ -33,15 +35,22 @@ def make_broker(url: str) -> RabbitBroker:
     )
 
 
-def subscribe(broker: RabbitBroker, queue: Queue, accept: Accept) -> None:
-    """Give every frame of a queue to `accept`; a frame that can't be made safe goes back to the queue."""
+def subscribe(broker: RabbitBroker, queue: Queue, accept: Accept, *, prefetch: int | None = None) -> None:
+    """Give every frame of a queue to `accept`; a frame that can't be made safe goes back to the queue.
+
+    With a `prefetch` it has so many frames at a time and a channel of its own, without one it shares that of the others.
+    """
     arguments = {name: value for name, value in queue.arguments.items() if name != "x-queue-type"}
     kind = QueueType(str(queue.arguments["x-queue-type"]))
     declared = RabbitQueue(queue.name, durable=True, queue_type=kind, arguments=arguments)  # type: ignore[call-overload]
 
-    @broker.subscriber(declared, no_reply=True, decoder=_whole)
+    @broker.subscriber(declared, channel=_channel(prefetch) if prefetch else None, no_reply=True, decoder=_whole)
     async def on_frame(message: RabbitMessage) -> None:
         await _settle(accept, message)
+
+
+def _channel(prefetch: int) -> Channel:
+    return Channel(prefetch_count=prefetch, publisher_confirms=True, on_return_raises=True)
 
 
 async def _whole(message: RabbitMessage) -> RabbitMessage:

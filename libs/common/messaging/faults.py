@@ -12,6 +12,7 @@ POINTS: Final = (
     "write.after_commit",
     "write.after_publish",
     "write.after_outbox_removed",
+    "backlog.set_aside",
     "relay.after_lock",
     "relay.after_publish",
     "intent.resend",

@@ -13,11 +13,12 @@ import asyncpg
 import structlog
 from faststream.rabbit import RabbitBroker
 
-from libs.common.contracts.topology import LISTENS, Topology
+from libs.common.contracts.topology import BACKLOGS, LISTENS, Topology
 from libs.common.kernel.clock import Clock, SystemClock
 from libs.common.messaging import faults
+from libs.common.messaging.backlog import Backlog
 from libs.common.messaging.batch import Schema, UseCases
-from libs.common.messaging.broker import Accept, make_broker, subscribe
+from libs.common.messaging.broker import BACKLOG_FRAMES, Accept, make_broker, subscribe
 from libs.common.messaging.link import Link
 from libs.common.messaging.parking import Parking
 from libs.common.messaging.publisher import Publisher
@@ -163,7 +164,12 @@ class Worker:
         write, read = self._when_linked(self.write_path.accept), self._when_linked(queries.accept)
         subscribe(self.broker, self.topology.command_queue(name), write)
         subscribe(self.broker, self.topology.query_queue(name), read)
-        if LISTENS[name]:
+        if name in BACKLOGS:
+            aside = self.topology.backlog_queue(name)
+            backlog = Backlog(self.write_path, self.publisher, aside.name)
+            subscribe(self.broker, self.topology.event_queue(name), self._when_linked(backlog.accept))
+            subscribe(self.broker, aside, self._when_linked(backlog.accept_aside), prefetch=BACKLOG_FRAMES)
+        elif LISTENS[name]:
             subscribe(self.broker, self.topology.event_queue(name), write)
 
     def _when_linked(self, accept: Accept) -> Accept:

@@ -125,7 +125,14 @@ class WritePath:
         Raises:
             TransientError: it could not be made safe; the frame must be delivered again.
         """
-        envelopes, bad = unframe(body)
+        await self.take(*unframe(body))
+
+    async def take(self, envelopes: Sequence[Envelope], bad: Sequence[tuple[bytes, str]] = ()) -> None:
+        """Handle envelopes that were taken out of a frame, and park what could not be read of it; else as `accept`.
+
+        Raises:
+            TransientError: not all could be made safe.
+        """
         read = [(envelope, self._read(envelope)) for envelope in envelopes]
         safe = self._enqueue([work for _, work in read if isinstance(work, Work)])
         for part, reason in bad:

@@ -16,6 +16,7 @@ HANDLED = Counter("offerhub_write_envelopes_total", "Envelopes handled, by type 
 RERUNS = Counter("offerhub_write_reruns_total", "Batches run again, by cause", ["cause"])
 RETRIED = Counter("offerhub_write_retried_total", "Envelopes sent to wait in the retry queue", ["type"])
 DEAD = Counter("offerhub_write_dead_total", "Envelopes parked among the dead letters", ["type"])
+SET_ASIDE = Counter("offerhub_backlog_set_aside_total", "Envelopes of a tenant that crowds the others, put on the backlog queue")
 OUTBOX_RELAYED = Counter("offerhub_outbox_relayed_total", "Outbox rows that the relay had to publish")
 OUTBOX_OLDEST = Gauge("offerhub_outbox_oldest_seconds", "Age of the oldest unpublished outbox row")
 PENDING_OLDEST = Gauge("offerhub_pending_oldest_seconds", "Age of the oldest intent that awaits its answer")
