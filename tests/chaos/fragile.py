@@ -28,10 +28,11 @@ _REPERTOIRE: Final = {
     "relay": _WORKERS,
     "intent": ("escrow",),
     "delivery": ("webhooks",),
+    "backlog": ("webhooks",),
     "request": ("gateway",),
 }
 """Which services pass the points of a family under this load; what it never passes is not armed."""
-_PASSES_MAX: Final = {"write": 12, "relay": 1, "intent": 1, "delivery": 4, "request": 12}
+_PASSES_MAX: Final = {"write": 12, "relay": 1, "intent": 1, "delivery": 4, "backlog": 2, "request": 12}
 """Points that a healthy stack rarely passes kill at the first pass."""
 _OFTEN: Final = {"intent": 3, "delivery": 2}
 """Families that only one service passes have their turn more often there."""

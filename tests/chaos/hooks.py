@@ -20,6 +20,10 @@ from tests.chaos.hooks_stack import PROCESSES, SERVERS, HooksStack
 from tests.support.stacks import own_stack
 
 TENANT: Final = Tenant("default:live")
+NEIGHBOUR: Final = Tenant("neighbour:live")
+"""It brings little, so that TENANT is a crowd beside it, of which a part is set aside."""
+CROWD_TIMES: Final = 50
+"""Events of TENANT for one of NEIGHBOUR."""
 DUPLICATES_MOST: Final = 0.005
 PATHS: Final = {"parallel": ("parallel", "order.*"), "per_aggregate": ("per_aggregate", "order.*"), "fifo": ("fifo", RARE)}
 """Endpoints by their path: how they are ordered, and what they subscribe to."""
@@ -30,6 +34,7 @@ SELECT (SELECT count(*) FROM webhooks.deliveries_pending) + (SELECT count(*) FRO
      + (SELECT count(*) FROM webhooks.outbox)
 """
 _LOGGED: Final = "SELECT id FROM webhooks.event_log WHERE tenant = $1 AND type = $2 ORDER BY position"
+_POSITIONS: Final = "SELECT id, position FROM webhooks.event_log WHERE tenant = $1 AND type LIKE 'order.%' ORDER BY position"
 Say = Callable[[str], None]
 
 
@@ -118,7 +123,7 @@ def out_of_order(first: Sequence[Arrival], logged: Sequence[str]) -> list[str]:
 async def run(wish: Wish, say: Say) -> Seen:
     """Run once on servers of our own."""
     seen, dice = Seen(wish), random.Random(wish.seed)
-    events = story(TENANT, wish.events, dice)
+    events, beside = story(TENANT, wish.events, dice), story(NEIGHBOUR, wish.events // CROWD_TIMES, dice)
     inn = Inn(random.Random(dice.getrandbits(64)))
     own = own_stack(
         kind=HooksStack,
@@ -144,15 +149,24 @@ async def run(wish: Wish, say: Say) -> Seen:
         ]
         following = [asyncio.create_task(follower.follow()) for follower in followers]
         try:
-            await _storm(stack, events, seen, say)
-            await _settle(stack, events, inn, followers, seen)
+            await _storm(stack, _mixed(events, beside), seen, say)
+            await _settle(stack, len(events) + len(beside), followers, seen)
         finally:
             for task in following:
                 task.cancel()
             await asyncio.gather(*following, return_exceptions=True)
         await _examine(stack, events, inn, followers, seen)
+        await _examine_neighbour(stack, beside, seen)
     say(f"{seen.deliveries} deliveries, {seen.duplicates} again, {seen.disconnects} disconnects, {seen.points.total()} deaths")
     return seen
+
+
+def _mixed(events: Sequence[Envelope], beside: Sequence[Envelope]) -> list[Envelope]:
+    """Put one of the neighbour's after each so many of the others'."""
+    mixed = list(events)
+    for place, envelope in enumerate(beside, 1):
+        mixed.insert(place * (CROWD_TIMES + 1) - 1, envelope)
+    return mixed
 
 
 async def _register(session: aiohttp.ClientSession, stack: HooksStack, inn: Inn) -> None:
@@ -196,14 +210,14 @@ async def _kill(stack: HooksStack, kill: Kill, pause: float) -> None:
         stack.kill(kill.name, then=kill.then)
 
 
-async def _settle(stack: HooksStack, events: Sequence[Envelope], inn: Inn, followers: Sequence[Follower], seen: Seen) -> None:
+async def _settle(stack: HooksStack, events: int, followers: Sequence[Follower], seen: Seen) -> None:
     """Wait until nothing is on its way any more, and every follower has come to the log's end."""
     began, owner = time.monotonic(), await asyncpg.connect(stack.database_url())
     try:
         while time.monotonic() < began + seen.wish.patience_seconds:
             logged = await owner.fetchval("SELECT count(*) FROM webhooks.event_log WHERE type LIKE 'order.%'")
             seen.head = await owner.fetchval("SELECT position FROM webhooks.log_heads WHERE tenant = $1", TENANT)
-            is_done = logged >= len(events) and await owner.fetchval(_REST) == 0
+            is_done = logged >= events and await owner.fetchval(_REST) == 0
             if is_done and all(follower.last >= seen.head for follower in followers):
                 seen.rest_seconds = time.monotonic() - began
                 return
@@ -229,3 +243,13 @@ async def _examine(stack: HooksStack, events: Sequence[Envelope], inn: Inn, foll
         seen.faults += [f"follower {number}: {wrong}" for wrong in follower.wrong[:3]]
         if follower.last != seen.head:
             seen.faults.append(f"follower {number} came to {follower.last} of {seen.head}")
+
+
+async def _examine_neighbour(stack: HooksStack, beside: Sequence[Envelope], seen: Seen) -> None:
+    owner = await asyncpg.connect(stack.database_url())
+    logged = [(row["id"], row["position"]) for row in await owner.fetch(_POSITIONS, NEIGHBOUR)]
+    await owner.close()
+    if {name for name, _ in logged} != {envelope.id for envelope in beside}:
+        seen.faults.append(f"neighbour: {len(beside)} events are lost but for {len(logged)}")
+    if [position for _, position in logged] != list(range(1, len(logged) + 1)):
+        seen.faults.append("neighbour: not in the log once each")

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from tests.chaos.hooks import DUPLICATES_MOST, PATHS, Seen
+from tests.chaos.hooks import CROWD_TIMES, DUPLICATES_MOST, PATHS, Seen
 from tests.chaos.hooks_load import AGGREGATES, RARE, REFUSED_SHARE
 from tests.chaos.hooks_stack import PROCESSES
 from tests.chaos.replays import Seen as Replayed
@@ -16,6 +16,7 @@ Written by `python -m tests.chaos --webhooks`; do not edit. `{processes}`, on a 
 
 {events:,} events of {aggregates} aggregates are published as an outbox does, each part until the broker has confirmed it, while
 all that carries them is killed with SIGKILL, {kills} times in turn by a plan drawn from seed {seed} ({servers}).
+Another tenant brings one for each {crowd_times} of them, so that these are a crowd, a part of which waits in `webhooks.backlog`.
 Some services come back with a fault point armed, and die again at that very line. Three endpoints receive:
 {endpoints}. They answer {refused:.0%} of what comes with 500. {followers} readers follow the
 stream of all events with keys of their own, break off again and again, and come back with their last id.
@@ -63,6 +64,7 @@ def write(seen: Seen, replayed: Replayed) -> None:
             f"commit {named['commit']}",
             events=wish.events,
             aggregates=AGGREGATES,
+            crowd_times=CROWD_TIMES,
             kills=wish.kills,
             seed=wish.seed,
             servers=seen.servers,
