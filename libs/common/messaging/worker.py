@@ -11,6 +11,7 @@ from typing import Final, Self
 
 import asyncpg
 import structlog
+from aiormq.exceptions import AMQPError
 from faststream.rabbit import RabbitBroker
 
 from libs.common.contracts.topology import BACKLOGS, LISTENS, Topology
@@ -18,7 +19,7 @@ from libs.common.kernel.clock import Clock, SystemClock
 from libs.common.messaging import faults
 from libs.common.messaging.backlog import Backlog
 from libs.common.messaging.batch import Schema, UseCases
-from libs.common.messaging.broker import BACKLOG_FRAMES, Accept, make_broker, subscribe
+from libs.common.messaging.broker import BACKLOG_FRAMES, RECONNECT_SECONDS, Accept, make_broker, subscribe
 from libs.common.messaging.link import Link
 from libs.common.messaging.parking import Parking
 from libs.common.messaging.publisher import Publisher
@@ -76,11 +77,11 @@ class Worker:
         self._service = service
         self._settings = settings
         self.topology = Topology(settings.bus_prefix, settings.queue_expires_ms)
-        url = settings.amqp_url.get_secret_value()
-        self.link = Link(url, self.topology, name=f"{service.name}-{settings.instance}")
+        self._amqp_url = settings.amqp_url.get_secret_value()
+        self.link = Link(self._amqp_url, self.topology, name=f"{service.name}-{settings.instance}")
         self.publisher = Publisher(self.link)
         self.rpc = RpcClient(self.link, self.publisher, instance=f"{service.name}-{settings.instance}")
-        self.broker: RabbitBroker = make_broker(url)
+        self.broker: RabbitBroker
         self.pool: asyncpg.Pool
         self.write_path: WritePath
         self.is_broken = asyncio.Event()
@@ -113,8 +114,7 @@ class Worker:
             use_cases=service.use_cases,
             prepare=service.prepare(parts) if service.prepare else None,
         )
-        self._subscribe()
-        await self.broker.start()
+        await self._consume()
         relay = Relay(self.pool, self.publisher, service.clock)
         loops: list[Awaitable[None]] = [relay.run(), self._housekeeping(), *(loop(parts) for loop in service.loops)]
         self._tasks = [asyncio.ensure_future(self._endless(loop)) for loop in loops]
@@ -124,7 +124,7 @@ class Worker:
     async def __aexit__(self, *_: object) -> None:
         """Stop consuming, finish what was accepted, close everything."""
         self.write_path.wait_no_more()
-        await self.broker.stop()
+        await self._stop_consuming()
         await self.write_path.drain()
         for task in self._tasks:
             task.cancel()
@@ -157,6 +157,30 @@ class Worker:
             _log.error("loop.died", error=repr(error))
             self.is_broken.set()
             raise
+
+    async def _consume(self) -> None:
+        """Begin to consume; when the broker goes away in the midst of it, begin anew from nothing."""
+        ends = asyncio.get_running_loop().time() + START_SECONDS
+        while True:
+            self.broker = make_broker(self._amqp_url)
+            self._subscribe()
+            try:
+                await self.broker.start()
+            except (OSError, TimeoutError, AMQPError, RuntimeError) as error:
+                if asyncio.get_running_loop().time() >= ends:
+                    raise
+                _log.warning("broker.lost_at_start", error=repr(error))
+                await self._stop_consuming()
+                await asyncio.sleep(RECONNECT_SECONDS)
+            else:
+                return
+
+    async def _stop_consuming(self) -> None:
+        """Let what was begun with be finished and take no more; a broker that is gone needs not be told."""
+        try:
+            await self.broker.stop()
+        except Exception as error:  # noqa: BLE001 - whatever it is, what follows must be done
+            _log.warning("broker.lost_at_stop", error=repr(error))
 
     def _subscribe(self) -> None:
         name = self._service.name
