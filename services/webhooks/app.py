@@ -45,8 +45,6 @@ from services.webhooks.store.delivery_rows import DELIVERIES, REPLAYS, RESENDS
 from services.webhooks.store.endpoint_rows import ENDPOINTS
 from services.webhooks.store.rows import LOCK_ORDER
 
-LOGGED_AT_ONCE: Final = 64
-"""Events: while one tenant dumps thousands, another's waits for one such batch, about 10 ms, and not for 400."""
 _DUE: Final = (DELIVERIES, RESENDS, ENDPOINTS)
 """When one of these has changed something may be due."""
 
@@ -83,7 +81,7 @@ def build(settings: WebhooksSettings, *, look_up: LookUp | None = None) -> Servi
 
     return Service(
         name="webhooks",
-        schema=Schema(tables=LOCK_ORDER, batch_max=LOGGED_AT_ONCE, committed=committed),
+        schema=Schema(tables=LOCK_ORDER, committed=committed),
         use_cases={
             "CreateEndpoint": CreateEndpointUseCase(ring, letters, hosts.problem),
             "UpdateEndpoint": UpdateEndpointUseCase(hosts.problem, timedelta(seconds=settings.lease_seconds)),

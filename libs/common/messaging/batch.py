@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -20,9 +20,6 @@ from libs.common.persistence.inbox import ANSWERED, PENDING, Entry, Outcome
 from libs.common.persistence.outbox import Outgoing
 from libs.common.persistence.state import AnyTable, State
 from libs.common.persistence.writes import Connection, Copy, Write, write_all
-
-ENVELOPES_MAX: Final = 400
-"""Messages in a batch at most, where a service does not say otherwise."""
 
 
 class Work(msgspec.Struct, frozen=True, gc=False):
@@ -54,11 +51,9 @@ Committed = Callable[[Sequence[Decided]], None]
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What a service's write path works on: tables in lock order, how much at once, what seals a batch, and who hears of it."""
+    """What a service's write path works on: its tables in lock order, what seals a batch, and who hears of it."""
 
     tables: tuple[AnyTable, ...]
-    batch_max: int = ENVELOPES_MAX
-    """Messages in a batch at most: fewer cost more each, and keep each other waiting for less long."""
     seal: Seal | None = None
     committed: Committed | None = None
 

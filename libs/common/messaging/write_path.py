@@ -25,6 +25,7 @@ from libs.common.observability.tracing import span
 from libs.common.persistence import outbox
 from libs.common.persistence.outbox import Outgoing
 
+BATCH_ENVELOPES_MAX: Final = 400
 BATCHES_AT_ONCE: Final = 2
 """While Postgres works on one batch Python decides another; row locks keep them apart. A third gains nothing."""
 CROWD: Final = 200
@@ -187,7 +188,7 @@ class WritePath:
     async def _run(self) -> None:
         try:
             while self._is_wanted(self._at_work):
-                size = min(len(self._waiting), self._schema.batch_max)
+                size = min(len(self._waiting), BATCH_ENVELOPES_MAX)
                 await self._handle([self._waiting.popleft() for _ in range(size)])
         finally:
             self._at_work -= 1

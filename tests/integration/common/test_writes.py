@@ -7,7 +7,6 @@ import pytest
 
 from libs.common.kernel.errors import InvariantViolationError
 from libs.common.messaging import write_path
-from libs.common.messaging.batch import ENVELOPES_MAX
 from libs.common.messaging.write_path import WritePath
 from libs.common.persistence.writes import COPY_ROWS, Copy, Write, write_all
 
@@ -65,4 +64,4 @@ def test_a_second_batch_is_begun_for_a_crowd_alone(waiting: int, at_work: int, w
     path = WritePath.__new__(WritePath)
     path._waiting = [None] * waiting  # type: ignore[assignment]
     assert path._is_wanted(at_work) is bool(wanted)
-    assert write_path.CROWD < ENVELOPES_MAX
+    assert write_path.CROWD < write_path.BATCH_ENVELOPES_MAX
