@@ -129,7 +129,7 @@ class Bank:
         made = await asyncio.gather(*(self.desk.withdraw(user, units, address=address(name)) for user, name in pairs))
         return dict(zip(people, made, strict=True))
 
-    async def all_are(self, withdrawals: dict[str, str], *statuses: str, seconds: float = 20.0) -> None:
+    async def all_are(self, withdrawals: dict[str, str], *statuses: str, seconds: float = 60.0) -> None:
         """Wait until every withdrawal is in one of these statuses."""
 
         async def they_are() -> bool:

@@ -109,7 +109,7 @@ class Till:
         for schema in ("payouts", "ledger"):
             await owner.execute(f"UPDATE {schema}.outbox SET publish_after = now()")
 
-    async def is_caught_up(self, *, seconds: float = 20.0) -> None:
+    async def is_caught_up(self, *, seconds: float = 60.0) -> None:
         """Wait until all there is on the chain has been looked through, and nothing awaits the ledger."""
         latest = self.chain.node.latest
         query = (

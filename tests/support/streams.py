@@ -50,12 +50,12 @@ class Reader:
                     yield Frame(self.last_id, event, json.loads("\n".join(data)))
                 event, data = "message", []
 
-    async def next(self, *, seconds: float = 10) -> Frame:
+    async def next(self, *, seconds: float = 30) -> Frame:
         """The next frame, pings included."""
         async with asyncio.timeout(seconds):
             return await anext(self.frames)
 
-    async def take(self, amount: int, *, seconds: float = 20) -> list[Frame]:
+    async def take(self, amount: int, *, seconds: float = 60) -> list[Frame]:
         """So many frames that are no pings."""
         found: list[Frame] = []
         async with asyncio.timeout(seconds):
@@ -65,7 +65,7 @@ class Reader:
                     found.append(frame)
         return found
 
-    async def rest(self, *, seconds: float = 10) -> list[Frame]:
+    async def rest(self, *, seconds: float = 30) -> list[Frame]:
         """What comes until the stream ends, without pings."""
         async with asyncio.timeout(seconds):
             return [frame async for frame in self.frames if frame.event != "ping"]

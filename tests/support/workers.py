@@ -64,7 +64,7 @@ async def kill(worker: Worker) -> None:
     worker._health._server = None
 
 
-async def until(fact: Callable[[], Awaitable[Any]], *, seconds: float = 20.0) -> Any:
+async def until(fact: Callable[[], Awaitable[Any]], *, seconds: float = 60.0) -> Any:
     """Poll until a fact is true and return it; fails with the last value seen."""
     deadline = time.monotonic() + seconds
     while True:

@@ -6,7 +6,7 @@ from typing import Any
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 
-DEADLINE_SECONDS = 10.0
+DEADLINE_SECONDS = 30.0
 LIFE_MS = 120_000
 
 

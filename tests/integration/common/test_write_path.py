@@ -215,7 +215,7 @@ async def test_a_worker_killed_at_any_point_of_a_write_loses_and_doubles_nothing
         ids = [new_id("jrn") for _ in range(6)]
         for place in range(0, 6, 2):
             await _publish(config, [_envelope(tenant, message_id, _credit(user, UNIT)) for message_id in ids[place : place + 2]])
-        await asyncio.wait_for(died.wait(), 10)
+        await asyncio.wait_for(died.wait(), 60)
         await kill(first)
         faults.clear_traps()
     await owner.execute("UPDATE ledger.outbox SET publish_after = now()")
@@ -238,14 +238,14 @@ async def test_a_relay_killed_while_it_publishes_leaves_nothing_unpublished(
         user = await _open(first, tenant)
         died = die_at("write.after_commit")
         await _publish(config, [_envelope(tenant, new_id("jrn"), _credit(user, UNIT)) for _ in range(3)])
-        await asyncio.wait_for(died.wait(), 10)
+        await asyncio.wait_for(died.wait(), 60)
         await kill(first)
         faults.clear_traps()
     assert await owner.fetchval("SELECT count(*) FROM ledger.outbox") >= 3
     await owner.execute("UPDATE ledger.outbox SET publish_after = now()")
     died = die_at(point)
     async with running(build(), config) as second:
-        await asyncio.wait_for(died.wait(), 10)
+        await asyncio.wait_for(died.wait(), 60)
         await kill(second)
         faults.clear_traps()
     async with running(build(), config):

@@ -32,7 +32,7 @@ async def test_escrow_killed_at_any_point_of_a_release_pays_the_seller_once(mark
             order_id = await market.order_at("IN_PROGRESS", buyer, seller)
             died = die_in("escrow", point, after=nth)
             asking = asyncio.create_task(market.do(ReleaseOrder(order_id), "cmd_release"))
-            await asyncio.wait_for(died.wait(), 10)
+            await asyncio.wait_for(died.wait(), 60)
             await kill(first)
         await market.hurry()
         async with market.escrow():
@@ -59,7 +59,7 @@ async def test_a_ledger_killed_at_any_point_of_a_journal_leaves_no_intent_behind
             order_id = await market.order_at("ESCROW_FUNDING", buyer, seller)
             died = die_in("ledger", point)
             asking = asyncio.create_task(market.do(FundEscrow(order_id)))
-            await asyncio.wait_for(died.wait(), 10)
+            await asyncio.wait_for(died.wait(), 60)
             await kill(first)
         await market.hurry()
         async with market.ledger():
@@ -103,7 +103,7 @@ async def test_a_sweeper_killed_while_it_asks_again_loses_nothing(market: Market
         await _drop_the_ledgers_commands(market)
         died = die_in("escrow", "intent.resend")
         await market.hurry()
-        await asyncio.wait_for(died.wait(), 10)
+        await asyncio.wait_for(died.wait(), 60)
         await kill(first)
     assert (await market.row(order_id))["pending_tries"] == 1
     await market.hurry()

@@ -64,7 +64,7 @@ async def test_payouts_killed_at_any_point_pays_from_the_own_account_once(house:
             async with house.payouts() as first:
                 died = die_in("payouts", point)
                 made = {"ana": await house.desk.withdraw(user, 5, address=address("ana"))}
-                await asyncio.wait_for(died.wait(), 10)
+                await asyncio.wait_for(died.wait(), 60)
                 await kill(first)
             faults.clear_traps()
             await house.hurry()

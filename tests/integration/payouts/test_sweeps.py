@@ -118,7 +118,7 @@ async def test_payouts_killed_at_any_point_of_a_sweep_sweeps_once(house: Bank) -
             await pay_in(house, (account, 50))
             died = die_in("payouts", point, after=2 if swept > 2 else 1)  # the second time it is a fee bump that is stored
             await sweep(house)
-            await asyncio.wait_for(died.wait(), 10)
+            await asyncio.wait_for(died.wait(), 60)
             await kill(first)
         faults.clear_traps()
         await house.hurry()

@@ -116,7 +116,7 @@ async def test_payouts_killed_at_any_point_of_a_debit_debits_once(desk: Desk) ->
             async with desk.payouts() as first:
                 died = die_in("payouts", point, after=nth)
                 asking = asyncio.create_task(desk.do(terms, command, service="payouts"))
-                await asyncio.wait_for(died.wait(), 10)
+                await asyncio.wait_for(died.wait(), 60)
                 await kill(first)
             faults.clear_traps()
             await _hurry(desk)
@@ -140,7 +140,7 @@ async def test_a_sweeper_killed_while_it_asks_again_debits_once(desk: Desk) -> N
             asking = asyncio.create_task(desk.do(desk.terms(withdrawal, user), f"cmd_{withdrawal}", service="payouts"))
             await until(partial(desk.stored, withdrawal))
             await _hurry(desk)
-            await asyncio.wait_for(died.wait(), 10)
+            await asyncio.wait_for(died.wait(), 60)
             await kill(first)
             asking.cancel()
         faults.clear_traps()

@@ -78,7 +78,7 @@ async def test_a_process_that_dies_with_events_set_aside_loses_and_doubles_none(
     died = die_at("backlog.set_aside", after=2)
     async with running(build(config), config) as first:
         await publish(config, [[event(tenant, "order:a", 1)], *_dump(dumping)])
-        await asyncio.wait_for(died.wait(), 10)
+        await asyncio.wait_for(died.wait(), 60)
         await kill(first)
         faults.clear_traps()
     async with running(build(config), config):
