@@ -60,16 +60,6 @@ async def test_a_dump_beside_others_is_set_aside_and_logged_whole(
     assert _aside() - before >= AGGREGATES * EVENTS_OF_EACH / FRAMES
 
 
-async def test_a_dump_that_nobody_is_beside_waits_nowhere(
-    config: WebhooksSettings, owner: asyncpg.Connection, tenant: Tenant
-) -> None:
-    before = _aside()
-    async with running(build(config), config):
-        await publish(config, _dump(tenant))
-        await _log_is_whole(owner, tenant)
-    assert _aside() == before
-
-
 async def test_a_process_that_dies_with_events_set_aside_loses_and_doubles_none(
     config: WebhooksSettings, owner: asyncpg.Connection, tenant: Tenant
 ) -> None:
@@ -117,3 +107,11 @@ async def test_beside_others_a_crowd_goes_on_in_turns_and_alone_all_at_once(tena
     seconds[0] += 2.0
     await backlog.accept_aside(frame(path.published))
     assert path.taken == [100]
+
+
+async def test_a_dump_that_nobody_is_beside_waits_nowhere(tenant: Tenant) -> None:
+    path = _Recorded()
+    backlog = Backlog(cast("WritePath", path), cast("Publisher", path), "aside", clock=lambda: 0.0)
+    for events in _dump(tenant):
+        await backlog.accept(frame([encode(item) for item in events]))
+    assert (path.published, path.taken) == ([], [100] * FRAMES)
