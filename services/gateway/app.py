@@ -56,6 +56,7 @@ from services.gateway.handlers.api_keys import ApiKeys
 from services.gateway.handlers.authenticate import Authenticator
 from services.gateway.handlers.event_log import EventLog
 from services.gateway.handlers.health import Prober
+from services.gateway.handlers.key_watch import KeyWatch
 from services.gateway.handlers.maintenance import MaintenanceMode
 from services.gateway.handlers.notes import Notes
 from services.gateway.handlers.once import Once
@@ -189,7 +190,7 @@ class Gateway:
         self.streams = Streams(
             EventLog(services),
             Leases(self.pool),
-            self.authenticator,
+            KeyWatch(keys, self._uses, self._clock),
             self._notices,
             pace=self._pace,
             dice=random.random,

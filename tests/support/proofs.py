@@ -11,6 +11,9 @@ import pytest
 from libs.common.kernel.clock import SystemClock
 from services.gateway.clients.attempts import FAILURES, Attempts
 from services.gateway.domain.api_keys import mint
+from services.gateway.handlers.key_watch import KeyWatch
+from services.gateway.store.key_uses import KeyUses
+from services.gateway.store.keys import Keys
 from tests.support.gateway import error_of
 from tests.support.workers import until
 from tests.support.world import World
@@ -220,7 +223,7 @@ async def writes_wait_in_a_maintenance(world: World, _: pytest.MonkeyPatch) -> N
 
 
 async def a_long_answer_ends_with_its_key(world: World, _: pytest.MonkeyPatch) -> None:
-    ask = world.served.gateway.authenticator.is_still_good
-    assert await ask(f"Bearer {world.shop.keys['full']}", None)
-    for name in ("expired", "revoked", "elsewhere", "unknown"):
-        assert not await ask(f"Bearer {world.shop.keys[name]}", None)
+    pool = world.served.gateway.pool
+    watch = KeyWatch(Keys(pool), KeyUses(pool), SystemClock())
+    good, *ended = ((world.shop.tenant, world.shop.key_ids[name]) for name in ("full", "expired", "revoked"))
+    assert await watch.ended([good, *ended]) == set(ended)

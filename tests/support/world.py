@@ -47,6 +47,7 @@ class Shop:
     mark: str = field(default_factory=lambda: f"mark{secrets.token_hex(8)}")
     """Stands in every text of this shop: wherever it turns up, something of this shop is shown."""
     keys: dict[str, str] = field(default_factory=dict)
+    key_ids: dict[str, str] = field(default_factory=dict)
     """By scope, and `full`, `second` (full too), `expired`, `revoked` and `elsewhere`."""
     sample: dict[str, str] = field(default_factory=dict)
     """An id of each kind, and its marketplace and mode."""
@@ -184,14 +185,15 @@ async def open_world(postgres_url: str, amqp_url: str, bus_prefix: str) -> Async
 
 async def _set_up(shop: Shop, owner: asyncpg.Connection) -> None:
     for name in ("full", "second", "expired", "revoked"):
-        shop.keys[name] = (await shop.key())["key"]
+        made = await shop.key()
+        shop.keys[name], shop.key_ids[name] = made["key"], made["id"]
     for scope in SCOPES:
         shop.keys[scope] = (await shop.key(scopes=[scope]))["key"]
     shop.keys["elsewhere"] = (await shop.key(allowed_ips=["192.0.2.1"]))["key"]
     shop.keys["unknown"] = mint(secrets.token_bytes(8), "cmd_1", "live")
     for name, column in (("expired", "expires_at"), ("revoked", "revoked_at")):
         past = SystemClock().now() - timedelta(seconds=1)
-        await owner.execute(f"UPDATE gateway.api_keys SET {column} = $1 WHERE id = $2", past, await _id_of(shop, shop.keys[name]))
+        await owner.execute(f"UPDATE gateway.api_keys SET {column} = $1 WHERE id = $2", past, shop.key_ids[name])
     order = await shop.order("DISPUTED")
     shown = (await shop.market.get(f"/orders/{order}")).json()["data"]
     buyer = shown["buyer_id"]
@@ -219,11 +221,6 @@ async def _set_up(shop: Shop, owner: asyncpg.Connection) -> None:
 async def _audited(shop: Shop) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = (await shop.market.get("/audit/logs")).json()["data"]
     return found
-
-
-async def _id_of(shop: Shop, key: str) -> str:
-    me: str = (await shop.market.get("/me", key=key)).json()["data"]["api_key_id"]
-    return me
 
 
 async def _has_wallet(shop: Shop, user: str) -> bool:

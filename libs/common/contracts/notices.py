@@ -2,11 +2,15 @@
 
 import msgspec
 
+from libs.common.contracts.replies import webhooks
+
 
 class LogGrew(msgspec.Struct, frozen=True):
     """The tenant's event log has come to this position, and everything up to it can be read."""
 
     position: int
+    events: tuple[webhooks.StreamedEvent, ...] = ()
+    """The last ones up to it, when they are small enough to be told with it: who follows closely need not ask for them."""
 
 
 class StreamTaken(msgspec.Struct, frozen=True):

@@ -224,12 +224,13 @@ def database_url(settings: ServiceSettings, service: str) -> str:
 
 
 def tune_garbage_collection() -> None:
-    """Leave what start-up made alone, and look for cycles rarely: a batch makes many short-lived objects and no cycles.
+    """Leave what start-up made alone, and look for cycles rarely among what lives long: a batch makes many objects and no cycles.
 
-    Measured on 400-message batches: 117 µs of CPU a journal with the default thresholds, 81 µs with these.
+    Measured on 400-message batches: 117 µs of CPU a journal with the default thresholds, 81 µs with these. A higher first one
+    costs as much and stops the process for longer: at 50,000 for 70 to 115 ms, every 7 s of 200 deliveries/s.
     """
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(2_000, 20, 100)
 
 
 async def serve(service: Service, settings: ServiceSettings) -> None:

@@ -94,6 +94,10 @@ class Table(Generic[Row]):
                 values[index] = decode(values[index])
         return self.row(*values)
 
+    def selection(self, columns: tuple[str, ...]) -> str:
+        """Write what follows SELECT where each row is one record, unlocked, for an array of values of each of `columns`."""
+        return f"ROW({', '.join(f't.{name}' for name in self.columns)}) {self._matching(columns)}"
+
     @property
     def select_list(self) -> str:
         """The column names, for a hand-written SELECT whose records go through `from_record`."""
@@ -135,13 +139,14 @@ class Table(Generic[Row]):
         cache = self.__dict__.setdefault("_selects", {})
         if columns not in cache:
             wanted = ", ".join(f"t.{name}" for name in self.columns)
-            match = " AND ".join(f"t.{name} = k.{name}" for name in columns)
             order = ", ".join(f"t.{name}" for name in self.key)
             lock = " FOR NO KEY UPDATE OF t" if self.lock else ""
-            cache[columns] = (
-                f"SELECT {wanted} FROM {self.name} t JOIN {self._unnest(columns, alias='k')} ON {match} ORDER BY {order}{lock}"  # noqa: S608
-            )
+            cache[columns] = f"SELECT {wanted} {self._matching(columns)} ORDER BY {order}{lock}"
         return cast("str", cache[columns])
+
+    def _matching(self, columns: tuple[str, ...]) -> str:
+        match = " AND ".join(f"t.{name} = k.{name}" for name in columns)
+        return f"FROM {self.name} t JOIN {self._unnest(columns, alias='k')} ON {match}"
 
     @cached_property
     def _insert(self) -> str:

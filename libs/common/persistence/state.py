@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from libs.common.persistence.reads import Read, read_all
 from libs.common.persistence.rows import Key, Row, Table
 from libs.common.persistence.writes import Connection, Copy, Write
 
@@ -42,6 +43,13 @@ class _ByTable:
             self.prefixes[table][len(prefix)].add(prefix)
         for table, row in needs.new:
             self.new[table].append(row)
+
+    def reads(self, table: AnyTable) -> Iterator[Read]:
+        """Describe what is needed of a table."""
+        if table in self.keys:
+            yield Read(table, table.key, self.keys[table])
+        for width, prefixes in self.prefixes.get(table, {}).items():
+            yield Read(table, table.key[:width], prefixes)
 
 
 @dataclass(slots=True)
@@ -83,12 +91,21 @@ class State:
         self._loaded[table].update(loaded)
 
     async def load(self, connection: Connection, needs: Iterable[Needs], tables: Iterable[AnyTable]) -> None:
-        """Fetch and lock what is needed, and insert what must exist and does not, table by table in the order of `tables`."""
+        """Fetch what is needed: first what is locked or must be made, table by table in their order, then all else together.
+
+        So nothing is older than the locks that were waited for.
+        """
         wanted = _ByTable()
         for need in needs:
             wanted.add(need)
+        reads: list[Read] = []
         for table in tables:
-            await self._load(connection, table, wanted)
+            if table.lock or table in wanted.new:
+                await self._load(connection, table, wanted)
+            else:
+                reads += wanted.reads(table)
+        for read, rows in zip(reads, await read_all(connection, reads), strict=True):
+            self._loaded_rows(read.table, rows)
 
     async def _load(self, connection: Connection, table: AnyTable, wanted: _ByTable) -> None:
         new = {table.key_of(row): row for row in wanted.new.get(table, ())}

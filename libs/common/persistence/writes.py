@@ -57,6 +57,11 @@ async def write_all(connection: Connection, writes: Iterable[Write | Copy]) -> N
     await _execute(connection, together)
 
 
+def shifted(sql: str, by: int) -> str:
+    """Let a statement's places begin so much later, for it to be a part of another."""
+    return _PLACE.sub(lambda found: f"${int(found[1]) + by}", sql)
+
+
 async def _execute(connection: Connection, writes: Sequence[Write]) -> None:
     if not writes:
         return
@@ -77,9 +82,8 @@ def _join(statements: tuple[tuple[str, bool], ...]) -> str:
     for sql, is_counted in statements:
         name = f"w{next(first)}"
         places = max((int(place) for place in _PLACE.findall(sql)), default=0)
-        moved = _PLACE.sub(lambda found, by=shift: f"${int(found[1]) + by}", sql)  # type: ignore[misc]
-        shift += places
-        parts.append(f"{name} AS ({moved}{' RETURNING 1' if is_counted else ''})")
+        parts.append(f"{name} AS ({shifted(sql, shift)}{' RETURNING 1' if is_counted else ''})")
         if is_counted:
             counts.append(f"(SELECT count(*) FROM {name})")  # noqa: S608 - names from here
+        shift += places
     return f"WITH {', '.join(parts)} SELECT {', '.join(counts) or '1'}"

@@ -72,15 +72,6 @@ class Authenticator:
             await self._vouch(self._attempts, hashed, origin(address))
         return verdict
 
-    async def is_still_good(self, authorization: str, address: Address | None) -> bool:
-        """Tell whether a header that was good still is: long answers ask now and then, and end when it is not.
-
-        Raises:
-            ApiError: SERVICE_UNAVAILABLE, the database can't be asked now.
-        """
-        text = _token(authorization)
-        return isinstance(await self._judge(text, digest(self._pepper, text), address), Principal)
-
     def forget(self) -> None:
         """Look every key up anew: one was changed here."""
         self._seen.clear()

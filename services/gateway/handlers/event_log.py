@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import dropwhile
 from typing import Final
 
@@ -10,7 +10,7 @@ import msgspec
 import structlog
 
 from libs.common.contracts.queries.webhooks import FindPosition, ReadLog
-from libs.common.contracts.replies.webhooks import LogPart, LogPlace
+from libs.common.contracts.replies.webhooks import LogPart, LogPlace, StreamedEvent
 from libs.common.kernel.ids import Tenant
 from services.gateway.domain.errors import ApiError
 from services.gateway.domain.streams import Frame, frame
@@ -108,9 +108,12 @@ class Tail:
         self.followers: set[Callable[[], None]] = set()
         """Called whenever the tail has grown."""
 
-    def announce(self, position: int) -> None:
-        """Hear that the log has grown, and read what came."""
+    def announce(self, position: int, events: Sequence[StreamedEvent] = ()) -> None:
+        """Hear that the log has grown, take what follows on what is here, and read what is still missing."""
         self._announced = max(self._announced, position)
+        told = [event for event in events if event.position > self.position]
+        if [event.position for event in told] == list(range(self.position + 1, self.position + 1 + len(told))):
+            self._grow(map(frame, told))
         if self._announced > self.position:
             self.look()
 
@@ -127,16 +130,21 @@ class Tail:
     async def _read(self) -> None:
         try:
             while True:
+                announced = self._announced
                 frames = await self._log.read_now(self._tenant, self.position)
                 self._grow(frames)
-                if not frames or (len(frames) < PART and self._announced <= self.position):
+                if len(frames) < PART and self._announced <= self.position:
                     return
+                if not frames and self._announced == announced:
+                    return  # nothing is there yet, and nobody said anything meanwhile
         except (ApiError, RefusedError) as error:
             _log.warning("tail.not_read", tenant=self._tenant, error=repr(error))
         finally:
             self._reading = None
 
-    def _grow(self, frames: list[Frame]) -> None:
+    def _grow(self, found: Iterable[Frame]) -> None:
+        """Take frames that follow on the last one; an announcement and a read under way may bring the same."""
+        frames = list(dropwhile(lambda frame: frame.position <= self.position, found))
         if not frames:
             return
         self._frames += frames

@@ -7,7 +7,6 @@ from typing import Final
 
 import structlog
 
-from services.gateway.domain.addresses import Address
 from services.gateway.domain.errors import ApiError
 from services.gateway.domain.streams import Frame, Wish, ping, reset, retry
 from services.gateway.handlers.event_log import EventLog, Tail
@@ -25,12 +24,10 @@ _log = structlog.get_logger("offerhub.streams")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a client asked for, and how it showed who it is."""
+    """What a client asked for, and by which right."""
 
     lease: Lease
     wish: Wish
-    authorization: str
-    address: Address | None
 
 
 class Stream:

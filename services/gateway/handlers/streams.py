@@ -1,7 +1,6 @@
 """All streams of this process: who may have one, what they follow, and when they must end."""
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,12 +14,12 @@ from libs.common.contracts.notices import LogGrew, StreamTaken
 from libs.common.kernel.ids import Tenant
 from libs.common.persistence.gathering import TROUBLE
 from services.gateway.clients.notices import Notices
-from services.gateway.domain.addresses import Address
 from services.gateway.domain.errors import ApiError, invalid
 from services.gateway.domain.streams import PER_USER
-from services.gateway.handlers.authenticate import Authenticator
 from services.gateway.handlers.event_log import EventLog, Tail
+from services.gateway.handlers.key_watch import KeyWatch
 from services.gateway.handlers.stream import Asked, Stream
+from services.gateway.store.keys import KeyName
 from services.gateway.store.leases import Lease, Leases
 
 STREAMS_MAX: Final = 10_000
@@ -28,7 +27,6 @@ STREAMS_MAX: Final = 10_000
 _PATIENCE_SECONDS: Final = (0.01, 0.04, 0.15, 0.3, 0.5)
 """How long a stream that has just ended may take until it is let go, look by look."""
 _RETRY_AFTER_SECONDS: Final = 15
-_GUARDED_AT_ONCE: Final = 16
 _log = structlog.get_logger("offerhub.streams")
 
 OPEN = Gauge("offerhub_streams_open", "Event streams that are open")
@@ -49,8 +47,8 @@ class Pace:
     """After which the lease of a dead gateway is over."""
     look: float = 3.0
     """Between two looks at the log that nobody announced."""
-    guard: float = 0.4
-    """Between two looks whether the keys of open streams are still good; each may be half a second old."""
+    guard: float = 0.5
+    """Between two looks whether the keys of open streams are still good."""
 
 
 STEADY: Final = Pace()
@@ -73,7 +71,7 @@ class Streams:
         self,
         log: EventLog,
         leases: Leases,
-        authenticator: Authenticator,
+        keys: KeyWatch,
         notices: Notices,
         *,
         pace: Pace,
@@ -82,7 +80,7 @@ class Streams:
         """Serve streams of this log; `dice` throws from 0 to 1."""
         self._log = log
         self._leases = leases
-        self._authenticator = authenticator
+        self._keys = keys
         self._notices = notices
         self._pace = pace
         self._dice = dice
@@ -136,20 +134,17 @@ class Streams:
             stream.end("drained")
 
     async def guard(self) -> None:
-        """End streams whose key is no longer good, again and again until cancelled.
-
-        A few keys at a time, spread over the pause: a thousand at once would keep every stream waiting for tens of milliseconds.
-        """
+        """End streams whose key is no longer good, again and again until cancelled."""
         while True:
-            holders: defaultdict[tuple[str, Address | None], list[Stream]] = defaultdict(list)
-            for stream in self._open.values():
-                holders[stream.asked.authorization, stream.asked.address].append(stream)
-            keys = list(holders.items())
-            starts = range(0, max(len(keys), 1), _GUARDED_AT_ONCE)
-            for start in starts:
-                part = keys[start : start + _GUARDED_AT_ONCE]
-                await asyncio.gather(*(self._check(*shown, streams) for shown, streams in part))
-                await asyncio.sleep(self._pace.guard / len(starts))
+            await asyncio.sleep(self._pace.guard)
+            try:
+                ended = await self._keys.ended({_key(stream) for stream in self._open.values()})
+            except TROUBLE:
+                continue  # the next look tells
+            if ended:
+                for stream in self._open.values():
+                    if _key(stream) in ended:
+                        stream.end("revoked")
 
     async def renew(self) -> None:
         """Renew the leases of open streams and end those that lost theirs, again and again until cancelled."""
@@ -174,15 +169,6 @@ class Streams:
             for tail in self._tails.values():
                 tail.look()
 
-    async def _check(self, authorization: str, address: Address | None, streams: list[Stream]) -> None:
-        try:
-            if await self._authenticator.is_still_good(authorization, address):
-                return
-        except ApiError:
-            return  # the database can't be asked now
-        for stream in streams:
-            stream.end("revoked")
-
     async def _take(self, lease: Lease, *, takeover: bool) -> None:
         try:
             for patience in _PATIENCE_SECONDS:
@@ -200,7 +186,7 @@ class Streams:
 
     def _hear(self, tenant: Tenant, notice: msgspec.Struct) -> None:
         if isinstance(notice, LogGrew) and tenant in self._tails:
-            self._tails[tenant].announce(notice.position)
+            self._tails[tenant].announce(notice.position, notice.events)
         elif isinstance(notice, StreamTaken):
             self._end_others(tenant, notice)
 
@@ -222,6 +208,11 @@ class Streams:
             await self._leases.release(lease)
         except TROUBLE as error:
             _log.warning("lease.not_released", error=repr(error))
+
+
+def _key(stream: Stream) -> KeyName:
+    lease = stream.asked.lease
+    return Tenant(lease.tenant), lease.api_key_id
 
 
 def _one_is_open() -> ApiError:

@@ -21,6 +21,12 @@ RETURNING {_COLUMNS}
 """  # noqa: S608 - column names from code
 _FIND: Final = f"SELECT {_COLUMNS} FROM api_keys WHERE digest = ANY($1)"  # noqa: S608 - column names from code
 _GET: Final = f"SELECT {_COLUMNS} FROM api_keys WHERE tenant = $1 AND id = $2"  # noqa: S608 - column names from code
+# What `KeyRecord.status` calls expired or revoked, of many keys at once.
+_ENDED: Final = """
+SELECT u.tenant, u.id FROM unnest($1::text[], $2::text[]) AS u(tenant, id)
+  LEFT JOIN api_keys k ON k.tenant = u.tenant AND k.id = u.id
+ WHERE k.id IS NULL OR k.revoked_at IS NOT NULL OR least(k.expires_at, k.retires_at) <= $3
+"""
 _LIST: Final = Listing("api_keys", _COLUMNS, order=("id",))
 _REVOKE: Final = f"""
 UPDATE api_keys SET revoked_at = coalesce(revoked_at, $3) WHERE tenant = $1 AND id = $2 RETURNING {_COLUMNS}
@@ -30,6 +36,9 @@ _REPLACE: Final = """
 UPDATE api_keys SET replaced_by = $3, retires_at = $4
  WHERE tenant = $1 AND id = $2 AND replaced_by IS NULL AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $5)
 """
+
+KeyName = tuple[Tenant, str]
+"""A key by its tenant and id."""
 
 
 class Keys:
@@ -53,6 +62,11 @@ class Keys:
         """Return a key of the tenant."""
         row = await self._pool.fetchrow(_GET, tenant, key_id)
         return None if row is None else KeyRecord(**row)
+
+    async def ended(self, names: Sequence[KeyName], *, now: datetime) -> set[KeyName]:
+        """Return those keys that are revoked, over or gone."""
+        rows = await self._pool.fetch(_ENDED, [name[0] for name in names], [name[1] for name in names], now)
+        return {(row["tenant"], row["id"]) for row in rows}
 
     async def page(self, tenant: Tenant, bounds: Bounds) -> list[KeyRecord]:
         """Return a page of keys and one more, newest first."""

@@ -287,11 +287,26 @@ async def test_the_lease_of_a_killed_gateway_ends_by_itself(desk: Served, shop: 
         assert (await desk.client.get("/events", headers=shop.headers | SSE)).status_code == 429
 
 
-async def test_a_revoked_key_ends_its_stream(desk: Served, shop: Shop, owner: asyncpg.Connection) -> None:
+@pytest.mark.parametrize(
+    "end",
+    [
+        "UPDATE gateway.api_keys SET revoked_at = now() WHERE id = $1",
+        "UPDATE gateway.api_keys SET expires_at = now() WHERE id = $1",
+        "UPDATE gateway.api_keys SET replaced_by = 'key_2', retires_at = now() WHERE id = $1",
+        "DELETE FROM gateway.api_keys WHERE id = $1",
+    ],
+)
+async def test_a_key_that_ends_ends_its_stream(desk: Served, shop: Shop, owner: asyncpg.Connection, end: str) -> None:
     async with streaming(desk.client, shop.headers) as stream:
-        await owner.execute("UPDATE gateway.api_keys SET revoked_at = now() WHERE id = $1", shop.key_id)
+        await shop.happens(1)
+        await stream.take(1)
+        await owner.execute(end, shop.key_id)
         assert await stream.rest(seconds=5) == []
-    assert (await desk.client.get("/events", headers=shop.headers | SSE)).status_code == 401
+
+    async def is_refused() -> bool:
+        return (await desk.client.get("/events", headers=shop.headers)).status_code == 401
+
+    await until(is_refused)
 
 
 async def test_a_drain_ends_streams_with_a_hint_when_to_come_back(config: GatewaySettings, log: WebhooksSettings) -> None:

@@ -68,8 +68,6 @@ async def list_events(call: Calling, query: Annotated[EventQuery, Query()]) -> A
     asked = Asked(
         lease=Lease(call.tenant, call.principal.key_id, query.user_id or "", new_id("req")),
         wish=Wish(query.events or (ALL,), query.user_id or ""),
-        authorization=call.authorization or "",
-        address=call.address,
     )
     flow = await call.use_cases.streams.open(asked, _start(query, came_to), takeover=query.takeover)
     return Answer(200, b"", content_type="text/event-stream", headers=_HEADERS, flow=flow)
