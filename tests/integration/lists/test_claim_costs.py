@@ -127,3 +127,23 @@ async def test_a_table_that_was_never_analysed_costs_no_more(
     claiming, recording = explaining.costs
     assert claiming.rows_read <= 20 * len(made) * LIMIT, f"came by {claiming.rows_read} rows"
     assert recording.rows_read <= 20, f"came by {recording.rows_read} rows"
+
+
+async def test_a_table_that_was_empty_when_it_was_looked_at_costs_no_more(
+    owner: asyncpg.Connection, pool_of: OpenPool, tenant: Tenant
+) -> None:
+    """As when deliveries pile up where none was before: Postgres expects one row, whichever index it takes."""
+    await owner.execute("DELETE FROM webhooks.deliveries")
+    await owner.execute("SET search_path TO webhooks")
+    table = DueTable(owner, tenant)
+    kinds = ("parallel", "fifo", "per_aggregate")
+    made = [await table.endpoint(kinds[place % 3]) for place in range(9)]
+    waiting = [
+        lists.delivery(tenant, made[place % 9], place, "PENDING", moment=BEGIN, aggregate=f"order:{place % 7}")
+        for place in range(1, ROWS)
+    ]
+    await _put(owner, tenant, waiting)
+    await owner.execute("UPDATE pg_class SET relpages = 1, reltuples = 0 WHERE oid = 'webhooks.deliveries_pending'::regclass")
+    rows, buffers = await _cost(table, pool_of)
+    assert rows <= 20 * len(made), f"came by {rows} rows"
+    assert buffers <= 80 * len(made), f"looked at {buffers} blocks"
