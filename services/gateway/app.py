@@ -56,7 +56,6 @@ from services.gateway.handlers.api_keys import ApiKeys
 from services.gateway.handlers.authenticate import Authenticator
 from services.gateway.handlers.event_log import EventLog
 from services.gateway.handlers.health import Prober
-from services.gateway.handlers.key_watch import KeyWatch
 from services.gateway.handlers.maintenance import MaintenanceMode
 from services.gateway.handlers.notes import Notes
 from services.gateway.handlers.once import Once
@@ -190,7 +189,7 @@ class Gateway:
         self.streams = Streams(
             EventLog(services),
             Leases(self.pool),
-            KeyWatch(keys, self._uses, self._clock),
+            self.authenticator,
             self._notices,
             pace=self._pace,
             dice=random.random,

@@ -11,9 +11,6 @@ import pytest
 from libs.common.kernel.clock import SystemClock
 from services.gateway.clients.attempts import FAILURES, Attempts
 from services.gateway.domain.api_keys import mint
-from services.gateway.handlers.key_watch import KeyWatch
-from services.gateway.store.key_uses import KeyUses
-from services.gateway.store.keys import Keys
 from tests.support.gateway import error_of
 from tests.support.workers import until
 from tests.support.world import World
@@ -223,7 +220,6 @@ async def writes_wait_in_a_maintenance(world: World, _: pytest.MonkeyPatch) -> N
 
 
 async def a_long_answer_ends_with_its_key(world: World, _: pytest.MonkeyPatch) -> None:
-    pool = world.served.gateway.pool
-    watch = KeyWatch(Keys(pool), KeyUses(pool), SystemClock())
     good, *ended = ((world.shop.tenant, world.shop.key_ids[name]) for name in ("full", "expired", "revoked"))
-    assert await watch.ended([good, *ended]) == set(ended)
+    ended.append((world.shop.tenant, "key_unknown"))
+    assert await world.served.gateway.authenticator.ended([good, *ended]) == set(ended)

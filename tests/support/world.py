@@ -47,8 +47,9 @@ class Shop:
     mark: str = field(default_factory=lambda: f"mark{secrets.token_hex(8)}")
     """Stands in every text of this shop: wherever it turns up, something of this shop is shown."""
     keys: dict[str, str] = field(default_factory=dict)
-    key_ids: dict[str, str] = field(default_factory=dict)
     """By scope, and `full`, `second` (full too), `expired`, `revoked` and `elsewhere`."""
+    key_ids: dict[str, str] = field(default_factory=dict)
+    """Of those with every scope."""
     sample: dict[str, str] = field(default_factory=dict)
     """An id of each kind, and its marketplace and mode."""
 

@@ -23,7 +23,7 @@ async def read_all(connection: Connection, reads: Sequence[Read]) -> list[list[A
     """Return the rows of each read, all of them as one instant sees them."""
     if len(reads) < 2:  # noqa: PLR2004 - alone it is the statement that others use as well
         return [await read.table.load_by(connection, read.columns, read.keys) for read in reads]
-    statement = _join(tuple((read.table.selection(read.columns), len(read.columns)) for read in reads))
+    statement = _join(tuple((read.table, read.columns) for read in reads))
     found: list[list[Any]] = [[] for _ in reads]
     for number, record in await connection.fetch(statement, *chain.from_iterable(zip(*read.keys, strict=True) for read in reads)):
         found[number].append(reads[number].table.from_record(record))
@@ -31,11 +31,11 @@ async def read_all(connection: Connection, reads: Sequence[Read]) -> list[list[A
 
 
 @lru_cache(maxsize=512)
-def _join(selections: tuple[tuple[str, int], ...]) -> str:
+def _join(wanted: tuple[tuple[Table[Any], tuple[str, ...]], ...]) -> str:
     """Make one statement of several; each row says which of them it belongs to, and comes as a record."""
     parts: list[str] = []
     shift = 0
-    for number, (sql, places) in enumerate(selections):
-        parts.append(f"SELECT {number}, {shifted(sql, shift)}")
-        shift += places
+    for number, (table, columns) in enumerate(wanted):
+        parts.append(f"SELECT {number}, {shifted(table.selection(columns), shift)}")
+        shift += len(columns)
     return " UNION ALL ".join(parts)

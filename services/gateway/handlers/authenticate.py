@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -10,13 +11,13 @@ from prometheus_client import Counter
 from libs.common.kernel.clock import Clock
 from libs.common.persistence.gathering import Gathering, StoreUnavailableError
 from services.gateway.clients.attempts import Attempts
-from services.gateway.domain.access import NOBODY, Denial, Denied, Principal, master
+from services.gateway.domain.access import MASTER_ID, NOBODY, Denial, Denied, Principal, master
 from services.gateway.domain.addresses import Address, is_within, origin
 from services.gateway.domain.api_keys import digest, is_well_formed
 from services.gateway.domain.errors import ApiError
 from services.gateway.domain.key_records import KeyRecord, judge
 from services.gateway.store.key_uses import KeyUses
-from services.gateway.store.keys import Keys
+from services.gateway.store.keys import KeyName, Keys
 
 CACHE_SECONDS: Final = 0.5
 """How long a key that was just revoked may still be accepted by a process that has just seen it."""
@@ -43,6 +44,7 @@ class Authenticator:
         """Accept this master key and the keys of this store; without `attempts` nobody is blocked."""
         self._pepper = pepper
         self._master = digest(pepper, master_key)
+        self._keys = keys
         self._find: Gathering[bytes, KeyRecord | None] = Gathering(keys.find)
         self._uses = uses
         self._attempts = attempts
@@ -71,6 +73,24 @@ class Authenticator:
         if self._attempts is not None:
             await self._vouch(self._attempts, hashed, origin(address))
         return verdict
+
+    async def ended(self, names: Collection[KeyName]) -> set[KeyName]:
+        """Return which keys that were good are revoked, over or gone; from now on they are refused here. The others are in use.
+
+        Raises:
+            OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError: the database can't be asked now.
+        """
+        watched = [name for name in names if name[1] != MASTER_ID]
+        if not watched:
+            return set()
+        now = self._clock.now()
+        ended = await self._keys.ended(watched, now=now)
+        if ended:
+            self.forget()
+        for name in watched:
+            if name not in ended:
+                self._uses.note(*name, now)
+        return ended
 
     def forget(self) -> None:
         """Look every key up anew: one was changed here."""

@@ -16,8 +16,8 @@ from libs.common.persistence.gathering import TROUBLE
 from services.gateway.clients.notices import Notices
 from services.gateway.domain.errors import ApiError, invalid
 from services.gateway.domain.streams import PER_USER
+from services.gateway.handlers.authenticate import Authenticator
 from services.gateway.handlers.event_log import EventLog, Tail
-from services.gateway.handlers.key_watch import KeyWatch
 from services.gateway.handlers.stream import Asked, Stream
 from services.gateway.store.keys import KeyName
 from services.gateway.store.leases import Lease, Leases
@@ -71,7 +71,7 @@ class Streams:
         self,
         log: EventLog,
         leases: Leases,
-        keys: KeyWatch,
+        authenticator: Authenticator,
         notices: Notices,
         *,
         pace: Pace,
@@ -80,7 +80,7 @@ class Streams:
         """Serve streams of this log; `dice` throws from 0 to 1."""
         self._log = log
         self._leases = leases
-        self._keys = keys
+        self._authenticator = authenticator
         self._notices = notices
         self._pace = pace
         self._dice = dice
@@ -138,7 +138,7 @@ class Streams:
         while True:
             await asyncio.sleep(self._pace.guard)
             try:
-                ended = await self._keys.ended({_key(stream) for stream in self._open.values()})
+                ended = await self._authenticator.ended({_key(stream) for stream in self._open.values()})
             except TROUBLE:
                 continue  # the next look tells
             if ended:

@@ -13,10 +13,7 @@ from libs.common.kernel.ids import Tenant
 from services.gateway.domain.access import MASTER_ID
 from services.gateway.domain.addresses import parse_network
 from services.gateway.domain.api_keys import mint
-from services.gateway.handlers.key_watch import KeyWatch
 from services.gateway.settings import GatewaySettings
-from services.gateway.store.key_uses import KeyUses
-from services.gateway.store.keys import Keys
 from tests.support.dumps import places, spellings
 from tests.support.gateway import FakeServices, Served, error_of, fields_of, let_go, make_key, serving
 from tests.support.workers import until
@@ -254,29 +251,28 @@ async def test_a_use_that_could_not_be_written_is_written_later(served: Served, 
     assert "last_used_at" in await listed(served, made["id"])
 
 
-async def test_what_goes_on_learns_which_of_its_keys_have_ended(served: Served, owner: asyncpg.Connection) -> None:
-    pool, clock = served.gateway.pool, SystemClock()
-    uses = KeyUses(pool)
+async def test_what_goes_on_learns_which_of_its_keys_have_ended(
+    served: Served, config: GatewaySettings, owner: asyncpg.Connection
+) -> None:
     made = [await make_key(served) for _ in range(5)]
     [tenant] = {await owner.fetchval("SELECT tenant FROM gateway.api_keys WHERE id = $1", key["id"]) for key in made}
     good, revoked, over, retired, later = ((tenant, key["id"]) for key in made)
-    for change, (_, key_id) in (
-        ("revoked_at = now()", revoked),
-        ("expires_at = now()", over),
-        ("replaced_by = 'key_2', retires_at = now()", retired),
-        ("expires_at = now() + interval '1 hour'", later),
-    ):
-        await owner.execute(f"UPDATE gateway.api_keys SET {change} WHERE id = $1", key_id)
-    gone = (Tenant("nobody:live"), made[0]["id"])
-    watch = KeyWatch(Keys(pool), uses, clock)
-    ended = await watch.ended([good, revoked, over, retired, later, gone, (Tenant("default:live"), MASTER_ID)])
-    assert ended == {revoked, over, retired, gone}
-    await uses.write()
-    used = await owner.fetch(
-        "SELECT id FROM gateway.api_keys WHERE last_used_at IS NOT NULL AND id = ANY($1)", [k["id"] for k in made]
-    )
-    assert {row["id"] for row in used} == {good[1], later[1]}
-    assert await watch.ended([]) == set()
+    gone, master = (Tenant("nobody:live"), made[0]["id"]), (Tenant("default:live"), MASTER_ID)
+    async with serving(config) as other:
+        ask = other.gateway.authenticator.ended
+        assert await ask([good, revoked, over, retired, later, master]) == set()
+        await other.gateway._uses.write()
+        used = "SELECT count(*) FROM gateway.api_keys WHERE last_used_at IS NOT NULL AND id = ANY($1)"
+        assert await owner.fetchval(used, [key["id"] for key in made]) == len(made)
+        await served.client.delete(f"/auth/api-keys/{revoked[1]}")
+        for change, (_, key_id) in (
+            ("expires_at = now()", over),
+            ("replaced_by = 'key_2', retires_at = now()", retired),
+            ("expires_at = now() + interval '1 hour'", later),
+        ):
+            await owner.execute(f"UPDATE gateway.api_keys SET {change} WHERE id = $1", key_id)
+        assert await ask([good, revoked, over, retired, later, gone, master]) == {revoked, over, retired, gone}
+        assert await ask([]) == set()
 
 
 async def test_a_revoked_key_is_refused_within_a_second_by_a_process_that_uses_it_all_the_time(

@@ -26,6 +26,20 @@ ROWS = 2_000
 LIMIT = 4
 
 
+@pytest.fixture
+async def table(owner: asyncpg.Connection, tenant: Tenant) -> DueTable:
+    """The due table with nothing in it."""
+    await owner.execute("DELETE FROM webhooks.deliveries")
+    await owner.execute("SET search_path TO webhooks")
+    return DueTable(owner, tenant)
+
+
+async def _endpoints(table: DueTable, count: int) -> list[str]:
+    """Endpoints of all kinds."""
+    kinds = ("parallel", "fifo", "per_aggregate")
+    return [await table.endpoint(kinds[place % 3]) for place in range(count)]
+
+
 async def _put(owner: asyncpg.Connection, tenant: Tenant, rows: Sequence[DeliveryRow]) -> None:
     events = {row.position: lists.event(tenant, row.position) for row in rows}
     await lists.put(owner, "webhooks", EVENT_LOG, list(events.values()))
@@ -56,11 +70,8 @@ async def _cost(table: DueTable, pool_of: OpenPool) -> tuple[int, int]:
     ],
 )
 async def test_a_claim_costs_what_it_takes(
-    owner: asyncpg.Connection, pool_of: OpenPool, tenant: Tenant, mode: str, aggregates: int, most: int
+    owner: asyncpg.Connection, pool_of: OpenPool, tenant: Tenant, table: DueTable, mode: str, aggregates: int, most: int
 ) -> None:
-    await owner.execute("DELETE FROM webhooks.deliveries")
-    await owner.execute("SET search_path TO webhooks")
-    table = DueTable(owner, tenant)
     endpoint = await table.endpoint(mode)
     deep = [
         lists.delivery(tenant, endpoint, place, "PENDING", moment=BEGIN, aggregate=f"order:{place * aggregates // ROWS:05}")
@@ -73,14 +84,10 @@ async def test_a_claim_costs_what_it_takes(
 
 
 async def test_a_claim_costs_as_much_as_there_are_endpoints_with_work(
-    owner: asyncpg.Connection, pool_of: OpenPool, tenant: Tenant
+    owner: asyncpg.Connection, pool_of: OpenPool, tenant: Tenant, table: DueTable
 ) -> None:
     """Fifty endpoints of all kinds whose first deliveries all wait: a handful of rows for each."""
-    await owner.execute("DELETE FROM webhooks.deliveries")
-    await owner.execute("SET search_path TO webhooks")
-    table = DueTable(owner, tenant)
-    kinds = ("parallel", "fifo", "per_aggregate")
-    made = [await table.endpoint(kinds[place % 3]) for place in range(50)]
+    made = await _endpoints(table, 50)
     idle = [lists.endpoint(tenant, BEGIN) for _ in range(500)]
     await lists.put(owner, "webhooks", ENDPOINTS, idle)
     await _put(
@@ -99,13 +106,10 @@ async def test_a_claim_costs_as_much_as_there_are_endpoints_with_work(
 
 @pytest.mark.parametrize("mode", ["parallel", "fifo", "per_aggregate"])
 async def test_a_table_that_was_never_analysed_costs_no_more(
-    owner: asyncpg.Connection, pool_of: OpenPool, tenant: Tenant, mode: str
+    owner: asyncpg.Connection, pool_of: OpenPool, tenant: Tenant, table: DueTable, mode: str
 ) -> None:
     """As on a new installation: 40 endpoints with work, one of them with half of it, and Postgres never looked at the table."""
-    await owner.execute("DELETE FROM webhooks.deliveries")
     await owner.execute("DELETE FROM pg_statistic WHERE starelid = 'webhooks.deliveries_pending'::regclass")
-    await owner.execute("SET search_path TO webhooks")
-    table = DueTable(owner, tenant)
     made = [await table.endpoint(mode) for _ in range(40)]
     waiting = [
         lists.delivery(
@@ -130,14 +134,10 @@ async def test_a_table_that_was_never_analysed_costs_no_more(
 
 
 async def test_a_table_that_was_empty_when_it_was_looked_at_costs_no_more(
-    owner: asyncpg.Connection, pool_of: OpenPool, tenant: Tenant
+    owner: asyncpg.Connection, pool_of: OpenPool, tenant: Tenant, table: DueTable
 ) -> None:
     """As when deliveries pile up where none was before: Postgres expects one row, whichever index it takes."""
-    await owner.execute("DELETE FROM webhooks.deliveries")
-    await owner.execute("SET search_path TO webhooks")
-    table = DueTable(owner, tenant)
-    kinds = ("parallel", "fifo", "per_aggregate")
-    made = [await table.endpoint(kinds[place % 3]) for place in range(9)]
+    made = await _endpoints(table, 9)
     waiting = [
         lists.delivery(tenant, made[place % 9], place, "PENDING", moment=BEGIN, aggregate=f"order:{place % 7}")
         for place in range(1, ROWS)

@@ -20,7 +20,7 @@ def told(*positions: int) -> list[StreamedEvent]:
 
 
 class Log(EventLog):
-    """A log in memory that counts how often it is asked; while `held`, answers wait."""
+    """A log in memory that counts how often it is asked; until it is `open`, answers wait."""
 
     def __init__(self) -> None:
         self.head = 0
